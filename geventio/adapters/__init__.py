@@ -1,0 +1,1 @@
+"""Adapters spread packets over the sockets of a namespace, here or on many servers."""

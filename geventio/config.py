@@ -1,0 +1,225 @@
+"""Every option of geventio, once: its name, its default, what it means and what it may be.
+
+Options are validated when the server object is made, so that a mistake is an error on the line
+that contains it and not a strange refusal at run time. Nothing here acts on an option.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .errors import ConfigError
+
+TRANSPORTS = ('polling', 'websocket')
+
+# Cookie parts end up in a header: RFC 6265 section 4.1.1, and no way to inject an attribute.
+_COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_COOKIE_PART = re.compile(r'[\x21-\x2b\x2d-\x3a\x3c-\x7e]+\Z')
+_COOKIE_KEYS = {'name', 'path', 'domain', 'httponly', 'secure', 'samesite', 'max-age'}
+
+
+@dataclass(frozen=True)
+class Config:
+    """The options of a server. Times are seconds, fractions allowed; sizes are bytes.
+
+    :param path: URL path of the server, without the slashes around it.
+    :param transports: names of the transports allowed; None means polling and websocket.
+    :param allow_upgrades: whether a polling client may move to WebSocket.
+    :param allow_eio3: whether clients of Engine.IO 3 (Socket.IO 1.x and 2.x) are served.
+    :param ping_interval: time between two heartbeats; a tuple ``(interval, grace)`` adds grace
+        to the time the server waits for the answer.
+    :param ping_timeout: how long an answer to a heartbeat may take.
+    :param connect_timeout: a client that has joined no namespace by then is closed.
+    :param upgrade_timeout: a transport upgrade that is not finished by then is given up.
+    :param close_timeout: how long a closing polling session waits for its last GET.
+    :param max_http_buffer_size: largest message or POST body accepted from a client.
+    :param max_attachments: most binary attachments of one packet.
+    :param max_namespaces: most namespaces one client may join.
+    :param max_outbox_size: bytes that may wait for one client that does not read; a client
+        over it is closed with ``transport error``.
+    :param high_water_mark: bytes waiting for a client from which volatile packets are dropped.
+    :param max_connections: most sessions at a time; further handshakes are answered 503.
+        None means no limit.
+    :param http_compression: whether polling answers may be compressed.
+    :param compression_threshold: smallest polling answer or WebSocket message to compress.
+    :param per_message_deflate: whether WebSocket messages are compressed (RFC 7692).
+    :param cookie: name of a cookie that carries the session id, or a dict with ``name`` and
+        attributes (``path``, ``domain``, ``httponly``, ``secure``, ``samesite``, ``max-age``);
+        None sends no cookie.
+    :param cors_allowed_origins: None allows the server's own origin, ``'*'`` every origin, a
+        string or list these origins, a callable ``f(origin)`` or ``f(origin, environ)``
+        decides, ``[]`` switches the check off without sending CORS headers.
+    :param cors_credentials: whether browsers may send cookies with cross-origin requests.
+    :param serializer: ``'default'`` (JSON) or ``'msgpack'``.
+    :param namespaces: names accepted besides those with handlers; ``'*'`` accepts every one.
+    :param async_handlers: False runs the handlers of one client strictly one after another.
+    """
+
+    path: str = 'socket.io'
+    transports: tuple[str, ...] = TRANSPORTS
+    allow_upgrades: bool = True
+    allow_eio3: bool = True
+    ping_interval: float = 25.0
+    ping_grace: float = 0.0
+    ping_timeout: float = 20.0
+    connect_timeout: float = 45.0
+    upgrade_timeout: float = 10.0
+    close_timeout: float = 30.0
+    max_http_buffer_size: int = 1_000_000
+    max_attachments: int = 10
+    max_namespaces: int = 100
+    max_outbox_size: int = 16_000_000
+    high_water_mark: int = 65_536
+    max_connections: int | None = None
+    http_compression: bool = True
+    compression_threshold: int = 1024
+    per_message_deflate: bool = False
+    cookie: str | None = None
+    cors_allowed_origins: str | tuple[str, ...] | Callable[..., bool] | None = None
+    cors_credentials: bool = True
+    serializer: str = 'default'
+    namespaces: tuple[str, ...] = ()
+    async_handlers: bool = True
+
+    @classmethod
+    def make(cls, options: dict[str, Any], *, known: Iterable[str] = ()) -> Config:
+        """Build a Config from keyword options.
+
+        :param known: further names the caller deals with itself; they take part in the
+            search for the nearest name.
+        :raises ConfigError: an unknown name (naming the nearest one) or a value that cannot be.
+        """
+        names = {f.name for f in fields(cls)} - {'ping_grace'}
+        for name in options:
+            if name not in names:
+                raise unknown_option(name, names | set(known))
+        return cls(**_checked(options))
+
+    @property
+    def engine_path(self) -> str:
+        """The URL path with its slashes: ``/socket.io/``."""
+        return f'/{self.path}/' if self.path else '/'
+
+
+def unknown_option(name: str, known: Iterable[str]) -> ConfigError:
+    """The error for an option nobody knows; names the nearest one there is."""
+    near = difflib.get_close_matches(name, sorted(known), 1, 0.6)
+    hint = f'; did you mean {near[0]!r}?' if near else ''
+    return ConfigError(f'unknown option {name!r}{hint}')
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    out = dict(options)
+    for name in ('ping_interval', 'ping_timeout', 'connect_timeout', 'upgrade_timeout',
+                 'close_timeout'):
+        if name in out:
+            value = out[name]
+            if name == 'ping_interval' and isinstance(value, (tuple, list)):
+                if len(value) != 2:
+                    raise ConfigError('ping_interval takes a number or (interval, grace)')
+                out['ping_grace'] = _positive(name, value[1], zero=True)
+                value = value[0]
+            out[name] = _positive(name, value)
+    for name in ('max_http_buffer_size', 'max_attachments', 'max_namespaces',
+                 'max_outbox_size', 'high_water_mark', 'compression_threshold', 'max_connections'):
+        value = out.get(name)
+        if value is None and name in ('max_connections',):
+            continue
+        if name in out:
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ConfigError(f'{name} must be a whole number of 0 or more, not {value!r}')
+            if value == 0 and name.startswith('max_') and name != 'max_attachments':
+                raise ConfigError(f'{name} must be more than 0')
+    for name in ('allow_upgrades', 'allow_eio3', 'http_compression', 'per_message_deflate',
+                 'cors_credentials', 'async_handlers'):
+        if name in out:
+            out[name] = bool(out[name])
+    if 'path' in out:
+        out['path'] = _path(out['path'])
+    if 'transports' in out:
+        out['transports'] = _transports(out['transports'])
+    if 'cookie' in out:
+        out['cookie'] = _cookie(out['cookie'])
+    if 'cors_allowed_origins' in out:
+        out['cors_allowed_origins'] = _origins(out['cors_allowed_origins'])
+    if 'namespaces' in out:
+        value = out['namespaces']
+        out['namespaces'] = () if value is None else (
+            (value,) if isinstance(value, str) else tuple(value))
+    if out.get('serializer', 'default') not in ('default', 'msgpack'):
+        raise ConfigError(f"serializer must be 'default' or 'msgpack', not {out['serializer']!r}")
+    return out
+
+
+def _positive(name: str, value: Any, zero: bool = False) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) \
+            or not (value > 0 or zero and value == 0) or value == float('inf'):
+        raise ConfigError(f'{name} must be a number of seconds above 0, not {value!r}')
+    return float(value)
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f'path must be a string, not {value!r}')
+    path = value.strip('/')
+    if not re.fullmatch(r'[A-Za-z0-9._~!$&\'()*+,;=:@/-]*', path):
+        raise ConfigError(f'path must be a plain URL path, not {value!r}')
+    return path
+
+
+def _transports(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return TRANSPORTS
+    names = (value,) if isinstance(value, str) else tuple(value)
+    for name in names:
+        if name not in TRANSPORTS:
+            near = difflib.get_close_matches(str(name), TRANSPORTS, 1)
+            hint = f'; did you mean {near[0]!r}?' if near else ''
+            raise ConfigError(f'unknown transport {name!r}{hint}')
+    if not names:
+        raise ConfigError('transports must name at least one of ' + ', '.join(TRANSPORTS))
+    return names
+
+
+def _origins(value: Any) -> Any:
+    if value is None or value == '*' or callable(value):
+        return value
+    origins = (value,) if isinstance(value, str) else tuple(value)
+    if '*' in origins:
+        return '*'
+    for origin in origins:
+        if not isinstance(origin, str) or not re.match(r'[a-z][a-z0-9+.-]*://[^/]+\Z', origin):
+            raise ConfigError(
+                f'cors_allowed_origins: {origin!r} is not an origin such as '
+                "'https://example.com' (scheme and host, no path)")
+    return origins
+
+
+def _cookie(value: Any) -> str | None:
+    """The cookie as a template: ``'io={};Path=/;...'``."""
+    if value is None or value is False:
+        return None
+    given = {'name': value} if isinstance(value, str) else dict(value)
+    parts = {'path': '/', 'httponly': True, 'samesite': 'Lax',
+             **{k.lower(): v for k, v in given.items()}}
+    for key in parts:
+        if key not in _COOKIE_KEYS:
+            raise unknown_option(f'cookie.{key}', (f'cookie.{k}' for k in _COOKIE_KEYS))
+    name = parts.pop('name', None)
+    if not isinstance(name, str) or not _COOKIE_NAME.match(name):
+        raise ConfigError(f'cookie name {name!r} has characters a cookie name cannot have')
+    text = name + '={}'
+    spelled = {'path': 'Path', 'domain': 'Domain', 'httponly': 'HttpOnly', 'secure': 'Secure',
+               'samesite': 'SameSite', 'max-age': 'Max-Age'}
+    for key, part in parts.items():
+        if part is True:
+            text += f'; {spelled[key]}'
+        elif part is not False and part is not None:
+            if not _COOKIE_PART.match(str(part)) or '{' in str(part):
+                raise ConfigError(f'cookie {key} {part!r} has characters a cookie cannot have')
+            text += f'; {spelled[key]}={part}'
+    return text

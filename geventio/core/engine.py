@@ -1,0 +1,69 @@
+"""The registry of engine sessions: transport id -> Session, and the limits on their number.
+
+How a session is asked for over HTTP lives in ``dialects`` and ``serving``; what the sessions
+carry is the business of the layer above, which hands in ``upper``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .session import SHUTTING_DOWN, Handshake, Session, Upper
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from .runtime import Runtime
+
+
+class Engine:
+    """All sessions of one server.
+
+    :param config: the options.
+    :param make_id: makes a new unguessable transport id.
+    :ivar last_words: transport id -> polling transport of a session the server has closed, which
+        waits for one more GET to say so.
+    :param upper: called with a new session, returns the layer above it. It is called before the
+        handshake is answered and may only queue packets.
+    """
+
+    def __init__(self, config: Config, make_id: Callable[[], str],
+                 upper: Callable[[Session], Upper]) -> None:
+        self.config = config
+        self.make_id = make_id
+        self.make_upper = upper
+        self.sessions: dict[str, Session] = {}
+        self.last_words: dict[str, Any] = {}
+        self.runtime: Runtime = None  # type: ignore[assignment]
+        self.stopping = False
+
+    def full(self) -> bool:
+        """Whether no further session may be opened."""
+        limit = self.config.max_connections
+        return self.stopping or (limit is not None and len(self.sessions) >= limit)
+
+    def open(self, dialect: Callable[[Engine, str, Handshake], Session],
+             handshake: Handshake, sid: str | None = None) -> Session:
+        """Make and register a session; the caller gives it a transport."""
+        if sid is None:
+            sid = self.make_id()
+        session = self.sessions[sid] = dialect(self, sid, handshake)
+        return session
+
+    def forget(self, session: Session) -> None:
+        """Remove a session from the registry and from the timers."""
+        self.sessions.pop(session.sid, None)
+        bucket, session.bucket = session.bucket, None
+        if bucket is not None:
+            bucket.pop(session, None)
+
+    def close_all(self, reason: str = SHUTTING_DOWN) -> None:
+        """End every session."""
+        for session in list(self.sessions.values()):
+            session.end(reason, 1001, 'server shutting down')
+
+    def hello(self, session: Session, upgrades: list[str]) -> dict[str, Any]:
+        """The parameters of the open packet, as the codec takes them."""
+        config = self.config
+        return {'sid': session.sid, 'upgrades': upgrades, 'ping_interval': config.ping_interval,
+                'ping_timeout': config.ping_timeout, 'max_payload': config.max_http_buffer_size}

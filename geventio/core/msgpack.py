@@ -1,0 +1,23 @@
+"""The parser for MessagePack: one binary message for each packet, no attachments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ProtocolError
+from ..protocol import msgpack
+from ..protocol.socketio import Packet
+
+
+class MsgpackParser:
+    """See :class:`~geventio.core.server.TextParser`, whose place it takes."""
+
+    def encode(self, type: int, nsp: str, id: int | None, data: Any) -> list[str | bytes]:
+        return [msgpack.encode(type, nsp, data, id)]
+
+    def decode(self, text: str) -> Packet:
+        raise ProtocolError('text from a client of a MessagePack server')
+
+    def decode_binary(self, data: bytes) -> Packet:
+        type, nsp, id, payload = msgpack.decode(data)
+        return Packet(type, nsp, id, payload)

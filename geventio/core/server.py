@@ -1,0 +1,132 @@
+"""The Socket.IO server as a state machine: namespaces above sessions, and the hooks between.
+
+The layers above subclass it: ``serving.server`` adds WSGI and blocking calls, the Flask
+extension its contexts. Each hook has the behaviour of Socket.IO without Flask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..protocol import socketio
+from ..protocol.jsontext import Default, Encoder
+from .client import Client
+from .engine import Engine
+from .acks import Done
+from .event import Callback, Event
+from .namespace import Namespace
+from .registry import Handler, Registry, Route, takes
+from .session import Session, Upper
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from .runtime import Runtime
+    from .socket import Socket
+
+
+class TextParser:
+    """The default parser: JSON text and attachments.
+
+    :param default: see :class:`~geventio.protocol.jsontext.Encoder`.
+    """
+
+    decode_binary = None
+
+    def __init__(self, config: Config, default: Default | None = None) -> None:
+        self.encode = partial(socketio.encode, Encoder(default))
+        self._max_attachments = config.max_attachments
+
+    def decode(self, text: str) -> socketio.Packet:
+        return socketio.decode(text, 1, max_attachments=self._max_attachments)
+
+
+class SocketIOServer:
+    """All namespaces and clients of one server.
+
+    :param config: the options.
+    :param make_id: makes a new unguessable id.
+    :param make_adapter: makes the adapter of a namespace.
+    :param parser: how packets are written; see TextParser.
+    """
+
+    #: What carries an event to a handler.
+    event_class: Callable[..., Event] = Event
+
+    def __init__(self, config: Config, make_id: Callable[[], str],
+                 make_adapter: Callable[[Namespace], Any], parser: Any = None) -> None:
+        self.config = config
+        self.make_id = make_id
+        self.make_adapter = make_adapter
+        self.parser = parser or TextParser(config)
+        self.registry = Registry(config.namespaces)
+        self.namespaces: dict[str, Namespace] = {}
+        self.engine = Engine(config, make_id, self._new_client)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The loop this server lives on; None before it serves."""
+        return self.engine.runtime
+
+    def _new_client(self, session: Session) -> Upper:
+        client: Upper = session.client_class(self, session)  # type: ignore[attr-defined]
+        return client
+
+    # -- namespaces ---------------------------------------------------------------------------
+
+    def namespace(self, name: str) -> Namespace:
+        """The namespace of that name, made if it is not there."""
+        namespace = self.namespaces.get(name)
+        if namespace is None:
+            namespace = self.namespaces[name] = Namespace(self, name)
+        return namespace
+
+    def find_namespace(self, name: str) -> Namespace | None:
+        """The namespace a client asks for, or None when it may not exist."""
+        namespace = self.namespaces.get(name)
+        if namespace is None and self.registry.knows(name):
+            namespace = self.namespace(name)
+        return namespace
+
+    def namespace_emptied(self, namespace: Namespace) -> None:
+        """A socket left: namespaces that a client's wish created end with the last one."""
+        name = namespace.name
+        if not namespace.rooms.sockets and not self.registry.static(name):
+            if self.namespaces.get(name) is namespace:
+                del self.namespaces[name]
+            self.registry.handlers.pop(name, None)
+
+    def sockets(self) -> Iterable[Socket]:
+        """Every socket of every namespace."""
+        for namespace in list(self.namespaces.values()):
+            yield from list(namespace.rooms.sockets.values())
+
+    def in_background(self, callback: Callable[..., Any]) -> Done:
+        """``callback`` as something that may be called in the loop and may block."""
+        return lambda *args: self.runtime.start(Callback(callback, args))
+
+    # -- hooks --------------------------------------------------------------------------------
+
+    def adapt(self, route: Route, nsp: str, name: Any, args: list[Any]
+              ) -> tuple[Handler, list[Any]]:
+        """The handler and the arguments for an event that a catch-all handler takes.
+
+        It gets the event name and then the namespace first, as far as it stands for many.
+        """
+        before = ([name] if route.any_event else []) + ([nsp] if route.any_namespace else [])
+        return (partial(route.fn, *before) if before else route.fn), args
+
+    def connect_event(self, socket: Socket, route: Route, auth: Any) -> Event:
+        """The event for a connect handler: ``handler(sid, environ[, auth])``."""
+        handler, _ = self.adapt(route, socket.namespace.name, 'connect', [])
+        args = [socket.client.session.handshake.environ(), auth]
+        if not takes(handler, 3):
+            args.pop()
+        return self.event_class(socket, handler, 'connect', args, None)
+
+    def disconnect_event(self, socket: Socket, route: Route, reason: str) -> Event:
+        """The event for a disconnect handler: ``handler(sid[, reason])``."""
+        handler, _ = self.adapt(route, socket.namespace.name, 'disconnect', [])
+        args = [reason] if takes(handler, 2) else []
+        return self.event_class(socket, handler, 'disconnect', args, None)

@@ -1,0 +1,158 @@
+"""A Socket: one client in one namespace, with its id, its rooms, its data and its open acks.
+
+Connecting and disconnecting are decided in ``namespace``; bytes live further down.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .session import GONE
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .namespace import Namespace
+
+
+class Socket:
+    """One client in one namespace.
+
+    :ivar sid: the public socket id.
+    :ivar transport: where packets for it go: a gate while the connect handler decides, then the
+        transport of its session, then nowhere.
+    :ivar connected: whether the connect handler has accepted it and it has not left.
+    :ivar rooms: rooms besides its own; owned by the namespace's Rooms.
+    :ivar context: whatever the layer above keeps for this socket.
+    """
+
+    __slots__ = ('__weakref__', '_data', 'acks', 'client', 'connected', 'context', 'left',
+                 'mailbox', 'namespace', 'owned', 'rooms', 'sid', 'transport')
+
+    def __init__(self, sid: str, client: Client, namespace: Namespace) -> None:
+        self.sid = sid
+        self.client = client
+        self.namespace = namespace
+        self.transport: Any = Gate(client.server.config.max_outbox_size)
+        self.connected = False
+        self.left: str | None = None
+        self.rooms: set[Any] | None = None
+        self.acks: dict[int, Any] | None = None
+        self.context: Any = None
+        self.owned: dict[Any, None] | None = None
+        self.mailbox: Any = None
+        self._data: dict[Any, Any] | None = None
+
+    @property
+    def data(self) -> dict[Any, Any]:
+        """A dict for the application; lives as long as the socket."""
+        if self._data is None:
+            self._data = {}
+        return self._data
+
+    # -- the way out ------------------------------------------------------------------------
+
+    def send(self, packets: list[str | bytes]) -> None:
+        """Queue transport packets that belong together."""
+        transport = self.transport
+        encoding = transport.encoding
+        if len(packets) == 1 and packets[0].__class__ is str:
+            item = encoding.text(packets[0])
+        else:
+            item = encoding.pack(packets)
+        self.client.server.runtime.push(transport, item)
+
+    # -- acks ---------------------------------------------------------------------------------
+
+    def expect(self, id: int, ack: Any) -> None:
+        """Wait for the answer to ``id``; a socket that has left is gone at once."""
+        if self.left is not None:
+            ack.gone(self)
+        elif self.acks is None:
+            self.acks = {id: ack}
+        else:
+            self.acks[id] = ack
+
+    def forget_ack(self, id: int) -> None:
+        if self.acks is not None:
+            self.acks.pop(id, None)
+
+    def acknowledged(self, id: int, args: list[Any]) -> None:
+        """The client answered; ids nobody asked about are ignored."""
+        if self.acks is not None:
+            ack = self.acks.pop(id, None)
+            if ack is not None:
+                ack.answered(self, args)
+
+    # -- things that end with the socket -----------------------------------------------------
+
+    def own(self, thing: Any) -> None:
+        """Have ``thing.stop()`` called when the socket leaves; at once if it has."""
+        if self.left is not None:
+            thing.stop()
+        elif self.owned is None:
+            self.owned = {thing: None}
+        else:
+            self.owned[thing] = None
+
+    def disown(self, thing: Any) -> None:
+        if self.owned is not None:
+            self.owned.pop(thing, None)
+
+    def cut(self, reason: str) -> None:
+        """Stop everything that belongs to the socket: nothing reaches it any more."""
+        self.left = reason
+        self.connected = False
+        self.transport = GONE
+        acks, self.acks = self.acks, None
+        owned, self.owned = self.owned, None
+        for ack in list((acks or {}).values()):
+            ack.gone(self)
+        for thing in list(owned or ()):
+            thing.stop()
+
+
+class _Held(list[list[Any]]):
+    """What is sent to a socket before it is accepted, bounded in bytes."""
+
+    __slots__ = ('limit', 'size')
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.size = 0
+
+    def append(self, packets: list[Any]) -> None:
+        self.size += sum(map(len, packets))
+        if self.size <= self.limit:
+            super().append(packets)
+
+
+class _Unencoded:
+    """Packets as they are: a gate does not know yet what will carry them."""
+
+    @staticmethod
+    def text(packet: str) -> list[str | bytes]:
+        return [packet]
+
+    @staticmethod
+    def pack(packets: list[str | bytes]) -> list[str | bytes]:
+        return packets
+
+
+class Gate:
+    """The transport of a socket that is not accepted yet: holds what is sent to it."""
+
+    __slots__ = ('out',)
+
+    name = 'gate'
+    encoding = _Unencoded
+
+    def __init__(self, limit: int) -> None:
+        self.out = _Held(limit)
+
+    def writable(self) -> bool:
+        return False
+
+    def overflowed(self) -> bool:
+        """Whether more was sent than may be held."""
+        return self.out.size > self.out.limit

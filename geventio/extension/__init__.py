@@ -1,0 +1,1 @@
+"""The Flask extension: the only floor that knows Flask."""

@@ -1,0 +1,126 @@
+"""``emit``, ``send``, ``call``, ``join_room`` ...: what a handler does without naming itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core.operator import as_rooms, call as call_one
+from .context import current_event
+
+
+def emit(event: Any, *args: Any, namespace: str | None = None,
+         callback: Callable[..., Any] | None = None, broadcast: bool = False, to: Any = None,
+         room: Any = None, include_self: bool = True, skip_sid: Any = None,
+         ignore_queue: bool = False, except_: Any = None, volatile: bool = False,
+         local: bool = False, timeout: float | None = None) -> None:
+    """Send an event; by default to the client whose event is handled.
+
+    :param args: its arguments.
+    :param namespace: by default the one of the event handled.
+    :param callback: called with the values of the client's answer.
+    :param broadcast: send it to everybody in the namespace.
+    :param to: a room, a socket id or a list of them. ``room`` is the same.
+    :param include_self: False leaves the client whose event is handled out.
+    :param skip_sid: a socket id or a list to leave out.
+    :param except_: rooms whose members are left out.
+    :param volatile: drop it for clients that could not be written to at once.
+    :param local: only clients of this server.
+    :param timeout: seconds an answer may take; the callback then gets an error or None first.
+    :raises RuntimeError: outside a handler.
+    """
+    current = current_event()
+    if room is not None and to is None:
+        to = room
+    if to is None and not broadcast:
+        to = current.default_target
+    if callback is None and timeout is None and except_ is None and skip_sid is None \
+            and include_self and namespace is None:
+        space = current.extension.server.namespaces.get(current.nsp)
+        if space is not None:
+            rooms = None if to is None else as_rooms(to)
+            space.emit(event, flat(args), rooms, (), volatile, local)
+        return
+    left_out = as_rooms(skip_sid)
+    if not include_self and current.socket is not None:
+        left_out += (current.socket.sid,)
+    current.extension.server.emit_args(event, flat(args), to, left_out, namespace or current.nsp,
+                                       callback, except_, volatile, local, timeout)
+
+
+def flat(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """One tuple as only argument means several; one None means none."""
+    if len(args) == 1:
+        if isinstance(args[0], tuple):
+            return args[0]
+        if args[0] is None:
+            return ()
+    return args
+
+
+def send(message: Any, json: bool = False, namespace: str | None = None,
+         callback: Callable[..., Any] | None = None, broadcast: bool = False, to: Any = None,
+         room: Any = None, include_self: bool = True, skip_sid: Any = None,
+         ignore_queue: bool = False, **options: Any) -> None:
+    """Send a ``message`` event (``json`` with ``json=True``); see :func:`emit`."""
+    emit('json' if json else 'message', message, namespace=namespace, callback=callback,
+         broadcast=broadcast, to=to, room=room, include_self=include_self, skip_sid=skip_sid,
+         **options)
+
+
+def call(event: Any, *args: Any, namespace: str | None = None, to: str | None = None,
+         room: str | None = None, timeout: float | None = 60, ignore_queue: bool = False) -> Any:
+    """Send an event to one client, by default the one at hand, and wait for its answer.
+
+    :raises geventio.errors.TimeoutError: no answer in time.
+    :raises geventio.errors.NotConnectedError: the client is gone.
+    """
+    current = current_event()
+    space = current.extension.server.namespace(namespace or current.nsp)
+    target = to if to is not None else room if room is not None else current.socket.sid
+    return call_one(space, event, flat(args), target, timeout)
+
+
+def join_room(room: Any, sid: str | None = None, namespace: str | None = None) -> None:
+    """Put the client at hand (or ``sid``) into a room.
+
+    :raises ValueError: the room is another client's own.
+    """
+    if sid is None and namespace is None:
+        socket = current_event().socket
+        socket.namespace.rooms.join(socket, room)
+    else:
+        current = current_event()
+        current.extension.server.enter_room(sid or current.socket.sid, room,
+                                            namespace or current.nsp)
+
+
+def leave_room(room: Any, sid: str | None = None, namespace: str | None = None) -> None:
+    """Take the client at hand (or ``sid``) out of a room."""
+    current = current_event()
+    current.extension.server.leave_room(sid or current.socket.sid, room,
+                                        namespace or current.nsp)
+
+
+def close_room(room: Any, namespace: str | None = None) -> None:
+    """Take everybody out of a room."""
+    current = current_event()
+    current.extension.server.close_room(room, namespace or current.nsp)
+
+
+def rooms(sid: str | None = None, namespace: str | None = None) -> list[Any]:
+    """The rooms of the client at hand (or ``sid``), its own among them."""
+    current = current_event()
+    return current.extension.server.rooms(sid or current.socket.sid,
+                                          namespace or current.nsp)
+
+
+def disconnect(sid: str | None = None, namespace: str | None = None, silent: bool = False
+               ) -> None:
+    """Disconnect the client at hand (or ``sid``) from the namespace.
+
+    :param silent: ignored; for compatibility.
+    """
+    current = current_event()
+    current.extension.server.disconnect(sid or current.socket.sid,
+                                        namespace or current.nsp)

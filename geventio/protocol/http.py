@@ -1,0 +1,399 @@
+"""Strict HTTP/1.1 messages: the request head and body in, the reply out.
+
+What lives here: a pure parser for request heads, query strings and chunked bodies, and a writer of
+whole replies (RFC 9110, RFC 9112). It serves the server's own paths only, inside an event-loop
+callback, so it is built to be fast on the heads browsers send and to refuse, rather than to
+repair, everything else: a request that two readers could understand differently is answered with
+an error and its connection ends.
+
+What must not live here: sockets, clocks, WSGI, routing and any knowledge of sessions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from urllib.parse import unquote_plus
+
+from geventio.errors import HTTPError
+
+#: Bytes of a request head, request line included, up to but excluding its final CRLFCRLF.
+MAX_HEAD_SIZE = 16_384
+#: Header fields in one request.
+MAX_HEADERS = 100
+#: ``name=value`` pairs in one query string.
+MAX_QUERY_FIELDS = 100
+#: Header blocks remembered because a client repeats its own (see :func:`parse_head`), and the
+#: bytes of the largest one remembered: together about 2.5 MB at worst.
+MAX_REMEMBERED = 512
+REMEMBERED_SIZE = 2_048
+#: Digits of a Content-Length; 18 decimal digits fit a signed 64-bit integer everywhere.
+MAX_LENGTH_DIGITS = 18
+
+# Every byte that may stand between two CRLFs: tab, visible ASCII, space, obs-text (RFC 9110 5.5).
+_LEGAL = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_is_token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch  # RFC 9110 section 5.6.2
+_is_host = re.compile(r"[0-9A-Za-z._~%!$&'()*+,;=:\[\]\-]+").fullmatch  # RFC 3986 section 3.2
+_is_version = re.compile(r'HTTP/[0-9]\.[0-9]').fullmatch
+
+_METHODS = frozenset({'GET', 'POST', 'OPTIONS', 'HEAD', 'PUT', 'DELETE', 'PATCH'})
+
+# Names that usually come and go, as they are spelled. A hit spares the grammar check and lower().
+_NAMES = {
+    spelling: name.lower()
+    for name in (
+        'Host', 'Connection', 'User-Agent', 'Accept', 'Accept-Encoding', 'Accept-Language',
+        'Cache-Control', 'Pragma', 'Cookie', 'Origin', 'Referer', 'Content-Type', 'Content-Length',
+        'Content-Encoding', 'Upgrade', 'Sec-WebSocket-Key', 'Sec-WebSocket-Version',
+        'Sec-WebSocket-Extensions', 'Sec-WebSocket-Protocol', 'Sec-WebSocket-Accept',
+        'Sec-Fetch-Site', 'Sec-Fetch-Mode', 'Sec-Fetch-Dest', 'sec-ch-ua', 'sec-ch-ua-mobile',
+        'sec-ch-ua-platform', 'Priority', 'DNT', 'X-Forwarded-For', 'X-Forwarded-Proto',
+        'X-Forwarded-Host', 'X-Real-IP', 'Set-Cookie', 'Vary', 'Access-Control-Allow-Origin',
+        'Access-Control-Allow-Credentials', 'X-Content-Type-Options',
+    )
+    for spelling in (name, name.lower())
+}  # fmt: skip
+
+# Fields whose repetition could make two readers disagree; any other repetition is joined.
+_SINGLE = frozenset({
+    'host', 'content-length', 'content-type', 'transfer-encoding', 'expect', 'origin', 'upgrade',
+    'authorization', 'sec-websocket-key', 'sec-websocket-version', 'access-control-request-method',
+})  # fmt: skip
+_SINGLE_FIELDS = frozenset({'EIO', 'transport', 'sid'})
+
+
+class Request:
+    """A parsed request head.
+
+    :ivar method: as sent; methods are case-sensitive.
+    :ivar target: request target, origin-form, as sent.
+    :ivar path: the target up to the first ``?``, still percent-encoded.
+    :ivar query: what follows that ``?``, still encoded; ``''`` without one.
+    :ivar version: ``'HTTP/1.1'`` or ``'HTTP/1.0'``.
+    :ivar headers: lower-case name -> value, decoded as Latin-1, without surrounding blanks.
+        Repeated fields are joined with ``', '`` (``cookie``: ``'; '``).
+    :ivar keep_alive: whether the connection may carry another request afterwards.
+    :ivar content_length: bytes of body; 0 when none was announced (RFC 9112 section 6.3), None
+        for a chunked body.
+    :ivar chunked: the body comes in chunks: read it with :class:`ChunkedBody`.
+    :ivar expect_continue: the peer waits for ``100 Continue`` before it sends the body.
+    """
+
+    __slots__ = (
+        'method', 'target', 'path', 'query', 'version', 'headers', 'keep_alive', 'content_length',
+        'chunked', 'expect_continue',
+    )  # fmt: skip
+
+    method: str
+    target: str
+    path: str
+    query: str
+    version: str
+    headers: dict[str, str]
+    keep_alive: bool
+    content_length: int | None
+    chunked: bool
+    expect_continue: bool
+
+
+def parse_head(head: bytes) -> Request:
+    """Parse a request head.
+
+    :param head: the bytes before CRLFCRLF. A caller that holds more than :data:`MAX_HEAD_SIZE`
+        bytes without having seen CRLFCRLF passes them too, to get the right refusal.
+    :raises HTTPError: 400 for a malformed head, 414 or 431 for one over a limit, 417 for an
+        unknown expectation, 501 for an unknown transfer coding, 505 for another HTTP version.
+    """
+    if len(head) > MAX_HEAD_SIZE:
+        if b'\r\n' in head[:MAX_HEAD_SIZE]:
+            raise HTTPError(431, 'request head too large')
+        raise HTTPError(414, 'request target too long')
+    first, _, fields = head.partition(b'\r\n')
+    request = Request()
+    _request_line(request, first.decode('latin-1'))
+    modern = request.version == 'HTTP/1.1'
+    known = _remembered.get(fields) if modern else None
+    if known is None:
+        known = _read_fields(fields, modern)
+        if modern and len(fields) <= REMEMBERED_SIZE:
+            if len(_remembered) >= MAX_REMEMBERED:
+                _remembered.clear()
+            _remembered[fields] = known
+    headers, keep_alive, request.content_length, request.chunked, expects = known
+    request.headers = headers.copy()
+    request.keep_alive = keep_alive
+    request.expect_continue = expects
+    return request
+
+
+def _request_line(request: Request, line: str) -> None:
+    """RFC 9112 section 3: exactly ``method SP origin-form SP version``."""
+    # Printable ASCII is 0x20 to 0x7E: no control character, bare CR or LF gets past this.
+    if not line.isascii() or not line.isprintable():
+        raise HTTPError(400, 'illegal character in request line')
+    parts = line.split(' ')
+    if len(parts) != 3:
+        raise HTTPError(400, 'bad request line')
+    method, target, version = parts
+    if method not in _METHODS and _is_token(method) is None:
+        raise HTTPError(400, 'bad method')
+    if version != 'HTTP/1.1' and version != 'HTTP/1.0':
+        if _is_version(version) is None:
+            raise HTTPError(400, 'bad request line')
+        raise HTTPError(505, 'HTTP version not supported')
+    if target[:1] != '/' or '#' in target:
+        raise HTTPError(400, 'bad request target')
+    request.method = method
+    request.target = target
+    request.version = version
+    request.path, _, request.query = target.partition('?')
+
+
+def _read_fields(fields: bytes, modern: bool) -> _Fields:
+    """Parse the header fields; ``modern`` says HTTP/1.1 rather than 1.0."""
+    lines = fields.decode('latin-1').split('\r\n') if fields else []
+    if len(lines) > MAX_HEADERS:
+        raise HTTPError(431, 'too many header fields')
+    # What is left once every legal byte is taken out must be exactly the CRLFs that were split
+    # at: this one comparison refuses bare CR, bare LF, NUL and every other control character.
+    if fields.translate(None, _LEGAL) != b'\r\n' * (len(lines) - 1):
+        raise HTTPError(400, 'control character in header')
+    headers: dict[str, str] = {}
+    known = _NAMES.get
+    for line in lines:
+        name, colon, value = line.partition(':')
+        key = known(name)
+        if key is None:
+            # Also refuses obs-fold and blanks before the colon: no blank is part of a token.
+            if _is_token(name) is None:
+                raise HTTPError(400, 'bad header name')
+            key = name.lower()
+        if not colon:
+            raise HTTPError(400, 'header without colon')
+        value = value.strip(' \t')
+        if key not in headers:
+            headers[key] = value
+        elif key in _SINGLE:
+            raise HTTPError(400, 'repeated ' + key)
+        else:
+            headers[key] += ('; ' if key == 'cookie' else ', ') + value
+
+    host = headers.get('host')
+    if host is None:
+        if modern:
+            raise HTTPError(400, 'missing host')
+    elif _is_host(host) is None:
+        raise HTTPError(400, 'bad host')
+    length, chunked = _body_length(headers, modern)
+    return headers, _keeps_alive(headers, modern), length, chunked, _expects(headers, modern)
+
+
+def _body_length(headers: dict[str, str], modern: bool) -> tuple[int | None, bool]:
+    """Content length (None: unknown) and whether the body is chunked (RFC 9112 section 6)."""
+    length = headers.get('content-length')
+    coding = headers.get('transfer-encoding')
+    if coding is None:
+        if length is None:
+            return 0, False
+        if len(length) > MAX_LENGTH_DIGITS or not length.isdigit() or not length.isascii():
+            raise HTTPError(400, 'bad content-length')
+        return int(length), False
+    if length is not None:
+        raise HTTPError(400, 'content-length with transfer-encoding')
+    if not modern:
+        raise HTTPError(400, 'transfer-encoding in HTTP/1.0')
+    if coding.lower() != 'chunked':
+        raise HTTPError(501, 'transfer coding not supported')
+    return None, True
+
+
+def _keeps_alive(headers: dict[str, str], modern: bool) -> bool:
+    """Whether the connection persists after this request (RFC 9112 section 9.3)."""
+    connection = headers.get('connection')
+    if connection is None:
+        return modern
+    if connection == 'keep-alive':
+        return True
+    options = [option.strip(' \t') for option in connection.lower().split(',')]
+    return 'close' not in options and (modern or 'keep-alive' in options)
+
+
+def _expects(headers: dict[str, str], modern: bool) -> bool:
+    """Whether 100 Continue is awaited (RFC 9110 section 10.1.1: ignored in HTTP/1.0)."""
+    expect = headers.get('expect')
+    if expect is None or not modern:
+        return False
+    if expect.lower() != '100-continue':
+        raise HTTPError(417, 'unknown expectation')
+    return True
+
+
+# headers, keep_alive, content_length, chunked, expect_continue
+_Fields = tuple[dict[str, str], bool, int | None, bool, bool]
+
+# A client repeats its header fields to the byte with every poll of a connection. Only what passed
+# every check is remembered, for HTTP/1.1 alone, and each request gets its own copy.
+_remembered: dict[bytes, _Fields] = {}
+
+
+def parse_query(query: str, max_fields: int = MAX_QUERY_FIELDS) -> dict[str, str]:
+    """Decode ``a=1&b=2``: percent-encoded UTF-8 (bad sequences replaced), ``+`` for a space.
+
+    Of a repeated name the first value counts, except that ``EIO``, ``transport`` and ``sid``
+    select a session and may not be repeated. A name without ``=`` has the value ``''``; an empty
+    name is dropped.
+
+    :param query: the text after ``?``, or a form body.
+    :param max_fields: most fields accepted.
+    :raises HTTPError: 400 for too many fields or a repeated session field.
+    """
+    fields: dict[str, str] = {}
+    parts = query.split('&', max_fields)
+    if len(parts) > max_fields:
+        raise HTTPError(400, 'too many query fields')
+    encoded = '%' in query or '+' in query
+    for part in parts:
+        name, _, value = part.partition('=')
+        if encoded:
+            name = unquote_plus(name)
+            value = unquote_plus(value)
+        if name not in fields:
+            fields[name] = value
+        elif name in _SINGLE_FIELDS:
+            raise HTTPError(400, 'repeated ' + name)
+    fields.pop('', None)
+    return fields
+
+
+# States of ChunkedBody: what the next byte belongs to.
+_SIZE, _DATA, _LINE_END, _LAST, _DONE = range(5)
+# Eight hexadecimal digits announce 4 GiB; more is never wanted.
+_size_line = re.compile(rb'([0-9A-Fa-f]{1,8})\r\n').match
+_size_start = re.compile(rb'[0-9A-Fa-f]{1,8}\r?\Z').match
+
+
+class ChunkedBody:
+    """Decoder for one chunked request body (RFC 9112 section 7.1), fed as the bytes arrive.
+
+    Stricter than the grammar, since each liberty has been a way to smuggle a second request past
+    some reader: chunk extensions, trailer fields and blanks around a size are refused.
+
+    :param max_size: most bytes of decoded body accepted.
+    :ivar rest: once the body is complete, the bytes that follow it; ``b''`` before.
+    """
+
+    __slots__ = ('max_size', 'rest', '_body', '_pending', '_left', '_state')
+
+    def __init__(self, max_size: int) -> None:
+        self.max_size = max_size
+        self.rest = b''
+        self._body = bytearray()
+        self._pending = b''  # an unfinished size line or line end: at most 9 bytes
+        self._left = 0  # bytes of the current chunk still to come
+        self._state = _SIZE
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take the next bytes; return the whole body when it is complete, None until then.
+
+        :raises HTTPError: 400 for a malformed body, 413 as soon as a chunk announces more than
+            ``max_size`` bytes in all. Either way the connection cannot be used further.
+        :raises RuntimeError: when the body was already complete.
+        """
+        if self._state == _DONE:
+            raise RuntimeError('the body is complete')
+        if self._pending:
+            data = self._pending + data
+            self._pending = b''
+        body = self._body
+        pos = 0
+        end = len(data)
+        while pos < end:
+            if self._state == _SIZE:
+                match = _size_line(data, pos)
+                if match is None:
+                    if _size_start(data, pos) is None:
+                        raise HTTPError(400, 'bad chunk size')
+                    break
+                pos = match.end()
+                self._left = size = int(match[1], 16)
+                if size > self.max_size - len(body):
+                    raise HTTPError(413, 'request body too large')
+                self._state = _DATA if size else _LAST
+            elif self._state == _DATA:
+                piece = data[pos : pos + self._left]
+                body += piece
+                pos += len(piece)
+                self._left -= len(piece)
+                if not self._left:
+                    self._state = _LINE_END
+            else:
+                if not data.startswith(b'\r\n', pos):
+                    if data[pos:] == b'\r':
+                        break
+                    trailer = self._state == _LAST
+                    raise HTTPError(400, 'trailer refused' if trailer else 'bad chunk end')
+                pos += 2
+                if self._state == _LAST:
+                    self._state = _DONE
+                    self.rest = data[pos:]
+                    self._body = bytearray()
+                    return bytes(body)
+                self._state = _SIZE
+        self._pending = data[pos:]
+        return None
+
+
+_OWN = frozenset({'content-length', 'transfer-encoding', 'connection'})
+_STATUS_LINES = {
+    status.value: f'HTTP/1.1 {status.value} {status.phrase}\r\n' for status in HTTPStatus
+}
+
+
+def response(
+    status: int,
+    headers: Sequence[tuple[str, str]] = (),
+    body: bytes = b'',
+    keep_alive: bool = True,
+) -> bytes:
+    """Write a whole reply as one piece: status line, fields, body.
+
+    Content-Length is added, also to a 204 (without it some browsers wait for a body), but never
+    to a 1xx. So is Connection, which therefore may only be given for a 1xx. A reply to HEAD needs
+    an empty ``body`` and ``keep_alive=False``.
+
+    :param status: a registered status code; its phrase is the registered one.
+    :param headers: (name, value) pairs, Latin-1.
+    :param body: must be empty for 1xx, 204 and 304.
+    :param keep_alive: False announces that the connection ends after this reply.
+    :raises ValueError: for an unknown status, a bad name or value (CR, LF, NUL, any control
+        character, not Latin-1), a field this function writes itself, or a body not allowed.
+    """
+    line = _STATUS_LINES.get(status)
+    if line is None:
+        raise ValueError(f'unknown status {status}')
+    interim = status < 200
+    if body and (interim or status == 204 or status == 304):
+        raise ValueError(f'a {status} has no body')
+    parts = [line]
+    for name, value in headers:
+        key = _NAMES.get(name)
+        if key is None:
+            if _is_token(name) is None:
+                raise ValueError(f'bad header name {name!r}')
+            key = name.lower()
+        if key in _OWN and not (interim and key == 'connection'):
+            raise ValueError(f'{name} is written by the server')
+        parts.append(f'{name}: {value}\r\n')
+    if interim:
+        parts.append('\r\n')
+    elif keep_alive:
+        parts.append(f'Content-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n')
+    else:
+        parts.append(f'Content-Length: {len(body)}\r\nConnection: close\r\n\r\n')
+    head = ''.join(parts).encode('latin-1')
+    lines = len(parts) if interim else len(parts) + 2
+    if head.translate(None, _LEGAL) != b'\r\n' * lines:
+        raise ValueError('control character in a header value')
+    return head + body
+

@@ -1,0 +1,158 @@
+"""JSON as JavaScript writes and reads it, with the encoder and the decoder made once.
+
+Differences from ``json.dumps``: no spaces; NaN and the infinities become ``null``; text that
+UTF-8 cannot carry (lone surrogates) is escaped; bytes-like values become Socket.IO placeholders
+and are handed out beside the text. ``json.loads`` would build a scanner for each call and accept
+NaN. Packet grammar does not live here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from json.encoder import encode_basestring  # type: ignore[attr-defined]
+from typing import Any
+
+from ..errors import ProtocolError
+
+Default = Callable[[Any], Any]
+
+#: Deepest nesting of arrays and objects accepted from a peer.
+MAX_DEPTH = 256
+
+_join = ''.join
+_BYTES = (bytes, bytearray, memoryview)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f'{name} is not JSON')
+
+
+_scan = json.JSONDecoder(parse_constant=_refuse_constant).scan_once
+
+
+def loads_at(text: str, pos: int) -> Any:
+    """Parse the JSON value that reaches from ``pos`` to the end of ``text``.
+
+    :raises ProtocolError: not JSON, something behind the value, or nested too deep.
+    """
+    try:
+        value, end = _scan(text, pos)
+    except StopIteration:
+        if text[pos:pos + 1] in (' ', '\t', '\n', '\r'):
+            return loads_at(text, len(text) - len(text[pos:].lstrip(' \t\n\r')))
+        raise ProtocolError('broken JSON') from None
+    except RecursionError:
+        raise ProtocolError('JSON nested too deep') from None
+    except ValueError as e:
+        raise ProtocolError(f'broken JSON: {e}') from None
+    if end != len(text) and text[end:].strip(' \t\n\r'):
+        raise ProtocolError('text behind the JSON value')
+    if end - pos > 2 * MAX_DEPTH and text.count('[') + text.count('{') > MAX_DEPTH:
+        _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value] if value.__class__ in (list, dict) else []
+    for _ in range(MAX_DEPTH):
+        level = [item for node in level
+                 for item in (node.values() if node.__class__ is dict else node)
+                 if item.__class__ is list or item.__class__ is dict]
+        if not level:
+            return
+    raise ProtocolError('JSON nested too deep')
+
+
+class _Special(Exception):
+    """The value holds something that only the slow path can write."""
+
+
+class Encoder:
+    """Writes values as JSON text.
+
+    :param default: called with a value JSON does not know; returns one that it does, or raises
+        TypeError. None refuses every such value.
+    """
+
+    __slots__ = ('_default', '_fast')
+
+    def __init__(self, default: Default | None = None) -> None:
+        self._default = default
+        self._fast = _make(self._no_bytes)
+
+    def _no_bytes(self, value: Any) -> Any:
+        if isinstance(value, _BYTES):
+            raise _Special
+        return self._other(value)
+
+    def _other(self, value: Any) -> Any:
+        if self._default is not None:
+            return self._default(value)
+        raise TypeError(f'{type(value).__name__} cannot be sent: it is neither JSON nor bytes')
+
+    def encode(self, value: Any) -> tuple[str, list[bytes]]:
+        """Return the JSON text of ``value`` and the bytes taken out of it.
+
+        The k-th bytes-like value becomes ``{"_placeholder":true,"num":k}``.
+
+        :raises TypeError: a value that JSON does not know.
+        :raises ValueError: a value that contains itself.
+        """
+        try:
+            text = _join(self._fast(value, 0))
+        except (_Special, ValueError):
+            return self._encode_slow(value)
+        except RecursionError:
+            raise ValueError('a value that contains itself, or nests too deep') from None
+        if not text.isascii():
+            text = _encodable(text)
+        return text, []
+
+    def _encode_slow(self, value: Any) -> tuple[str, list[bytes]]:
+        attachments: list[bytes] = []
+
+        def take(item: Any) -> Any:
+            if isinstance(item, _BYTES):
+                attachments.append(bytes(item))
+                return {'_placeholder': True, 'num': len(attachments) - 1}
+            return _finite(self._other(item))
+
+        try:
+            text = _join(_make(take)(_finite(value), 0))
+        except RecursionError:
+            raise ValueError('a value that contains itself, or nests too deep') from None
+        return _encodable(text), attachments
+
+
+def _make(default: Default) -> Callable[[Any, int], Any]:
+    from json.encoder import c_make_encoder  # type: ignore[attr-defined]
+
+    if c_make_encoder is not None:
+        made: Callable[[Any, int], Any] = c_make_encoder(
+            None, default, encode_basestring, None, ':', ',', False, False, False)
+        return made
+    encoder = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False,
+                               separators=(',', ':'), default=default)
+    return lambda value, level: [encoder.encode(value)]
+
+
+def _finite(value: Any) -> Any:
+    """``value`` with NaN and the infinities replaced by None, as JSON.stringify does."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return value
+
+
+def _encodable(text: str) -> str:
+    """``text`` with lone surrogates escaped; JSON text holds them only inside strings."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _join(f'\\u{ord(c):04x}' if '\ud800' <= c <= '\udfff' else c for c in text)
+    return text

@@ -1,0 +1,458 @@
+"""WebSocket frames and opening handshake (RFC 6455) as pure functions of bytes.
+
+In here: the Sec-WebSocket-Accept rules, builders that turn a payload into one frame, and
+:class:`FrameReader`, which turns whatever a socket yields into whole messages and control
+frames. Not in here: sockets, clocks, policy on pings, and compression, which reaches the reader
+as a callable (see :mod:`geventio.protocol.deflate`).
+
+A server's frames carry no mask, so that one frame can be shared by any number of connections.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import hashlib
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+from geventio.errors import FrameError, HTTPError
+
+# RFC 6455 section 5.2
+OP_CONT = 0x0
+OP_TEXT = 0x1
+OP_BINARY = 0x2
+OP_CLOSE = 0x8
+OP_PING = 0x9
+OP_PONG = 0xA
+
+#: Fragments one message may come in. Bounds the work a peer can order with empty fragments, which
+#: no size limit sees; a message of 1 MB in 16-byte fragments still passes.
+MAX_FRAGMENTS = 65_536
+
+_ACCEPT_GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'  # RFC 6455 section 1.3
+_MAX_CONTROL = 125  # RFC 6455 section 5.5
+_MASK_BLOCK = 16_384  # bytes unmasked at a time: small enough for the processor's cache
+
+_Utf8Decoder = codecs.getincrementaldecoder('utf-8')
+
+
+class CloseCode(IntEnum):
+    """Close codes of RFC 6455 section 7.4.1 and the IANA registry it opens."""
+
+    NORMAL_CLOSURE = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    NO_STATUS_RCVD = 1005
+    ABNORMAL_CLOSURE = 1006
+    INVALID_DATA = 1007
+    POLICY_VIOLATION = 1008
+    MESSAGE_TOO_BIG = 1009
+    MANDATORY_EXTENSION = 1010
+    INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
+    TRY_AGAIN_LATER = 1013
+    BAD_GATEWAY = 1014
+    TLS_HANDSHAKE = 1015
+
+
+# 1004 has no meaning; 1005, 1006 and 1015 stand for the absence of a close frame.
+_WIRE_CODES = frozenset(set(CloseCode) - {1005, 1006, 1015})
+
+
+# -- opening handshake ------------------------------------------------------------------------
+
+
+def accept_key(key: str) -> str:
+    """The Sec-WebSocket-Accept value for a Sec-WebSocket-Key (RFC 6455 section 4.2.2)."""
+    return base64.b64encode(hashlib.sha1(key.encode('ascii') + _ACCEPT_GUID).digest()).decode()
+
+
+def _has_token(value: str, token: str) -> bool:
+    return any(item.strip().lower() == token for item in value.split(','))
+
+
+def check_handshake(method: str, headers: Mapping[str, str]) -> str:
+    """Check a client's opening handshake (RFC 6455 section 4.2.1).
+
+    :param method: request method, upper case as on the wire.
+    :param headers: request headers under lower-case names.
+    :returns: the Sec-WebSocket-Accept value for the 101 answer.
+    :raises HTTPError: 405 for another method than GET, 426 for another version than 13, 400 for
+        everything else, a request body included. :func:`refusal_headers` has the headers that
+        belong to the answer.
+    """
+    if method != 'GET':
+        raise HTTPError(405, 'WebSocket handshake needs GET')
+    if not _has_token(headers.get('upgrade', ''), 'websocket'):
+        raise HTTPError(400, 'Upgrade header lacks websocket')
+    if not _has_token(headers.get('connection', ''), 'upgrade'):
+        raise HTTPError(400, 'Connection header lacks upgrade')
+    if headers.get('sec-websocket-version', '').strip() != '13':
+        raise HTTPError(426, 'WebSocket version must be 13')
+    # A body would be read as frames: the request must end with its headers.
+    if 'transfer-encoding' in headers or headers.get('content-length', '0').strip() != '0':
+        raise HTTPError(400, 'WebSocket handshake with a body')
+    key = headers.get('sec-websocket-key', '').strip()
+    try:
+        nonce = base64.b64decode(key.encode('ascii'), validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        nonce = b''
+    if len(key) != 24 or len(nonce) != 16:
+        raise HTTPError(400, 'Sec-WebSocket-Key is not 16 bytes in base64')
+    return accept_key(key)
+
+
+def refusal_headers(status: int) -> list[tuple[str, str]]:
+    """Headers that go with the answer to a refused handshake, by its HTTP status.
+
+    What the client should have asked for: RFC 9110 section 15.5.6 (405, ``Allow``) and section
+    15.5.22 (426, ``Upgrade``), RFC 6455 section 4.4 (``Sec-WebSocket-Version``).
+    """
+    if status == 405:
+        return [('Allow', 'GET')]
+    if status == 426:
+        return [('Upgrade', 'websocket'), ('Sec-WebSocket-Version', '13')]
+    return []
+
+
+# -- masking ----------------------------------------------------------------------------------
+
+
+_number = int.from_bytes
+
+
+def _python_mask(data: bytes | bytearray, mask: bytes | bytearray) -> bytes:
+    size = len(data)
+    if size <= _MASK_BLOCK:
+        key = (mask * (size // 4 + 1))[:size]
+        return (_number(data, 'little') ^ _number(key, 'little')).to_bytes(size, 'little')
+    return b''.join(
+        [_python_mask(data[at : at + _MASK_BLOCK], mask) for at in range(0, size, _MASK_BLOCK)]
+    )
+
+
+#: ``apply_mask(data, mask) -> bytes``: exclusive or with a mask of four bytes (RFC 6455 section
+#: 5.3), which masks and unmasks. The compiled one of the ``websockets`` package serves when it is
+#: installed.
+apply_mask: Callable[[bytes | bytearray, bytes | bytearray], bytes]
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:
+    apply_mask = _python_mask
+
+
+# -- outgoing frames --------------------------------------------------------------------------
+
+
+def _head(first: int, size: int, mask_bit: int = 0) -> bytes:
+    if size < 126:
+        return bytes((first, mask_bit | size))
+    if size < 65_536:
+        return struct.pack('!BBH', first, mask_bit | 126, size)
+    return struct.pack('!BBQ', first, mask_bit | 127, size)
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One unmasked text frame; `payload` is UTF-8."""
+    return _head(0x80 | OP_TEXT, len(payload)) + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """One unmasked binary frame."""
+    return _head(0x80 | OP_BINARY, len(payload)) + payload
+
+
+def frame(
+    opcode: int, payload: bytes, *, fin: bool = True, rsv1: bool = False, mask: bytes | None = None
+) -> bytes:
+    """Any one frame (RFC 6455 section 5.2).
+
+    :param opcode: one of the ``OP_`` constants.
+    :param payload: at most 125 bytes for a control frame.
+    :param fin: whether this is the last fragment of its message.
+    :param rsv1: set on the first frame of a compressed message (RFC 7692 section 6).
+    :param mask: four bytes, which a client's frame must have and a server's must not.
+    :raises ValueError: for a control frame that is fragmented or too long, or a mask that is not
+        four bytes.
+    """
+    size = len(payload)
+    if opcode >= OP_CLOSE and (not fin or size > _MAX_CONTROL):
+        raise ValueError('a control frame is one fragment of at most 125 bytes')
+    first = opcode | (0x80 if fin else 0) | (0x40 if rsv1 else 0)
+    if mask is None:
+        return _head(first, size) + payload
+    if len(mask) != 4:
+        raise ValueError('a mask is four bytes')
+    return _head(first, size, 0x80) + mask + apply_mask(payload, mask)
+
+
+def close_frame(code: int | None, reason: str = '') -> bytes:
+    """One unmasked close frame (RFC 6455 section 5.5.1).
+
+    :param code: None for a frame without status, which then carries no reason either.
+    :param reason: cut to 123 bytes of UTF-8, never inside a character.
+    :raises ValueError: for a code that must not be sent (RFC 6455 section 7.4).
+    """
+    if code is None:
+        return frame(OP_CLOSE, b'')
+    if code not in _WIRE_CODES and not 3000 <= code <= 4999:
+        raise ValueError(f'close code {code} cannot be sent')
+    text = reason.encode('utf-8', 'replace')
+    if len(text) > _MAX_CONTROL - 2:
+        text = text[: _MAX_CONTROL - 2].decode('utf-8', 'ignore').encode()
+    return frame(OP_CLOSE, struct.pack('!H', code) + text)
+
+
+# -- incoming frames --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A ping; its `data` (at most 125 bytes) is to be returned in a pong."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """A pong, asked for or not."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The peer's close frame: `code` is None when it gave no status."""
+
+    code: int | None
+    reason: str
+
+
+#: ``inflate(payload, limit) -> bytes``; raises FrameError.
+Inflate: TypeAlias = Callable[[bytes, int], bytes]
+
+#: What :meth:`FrameReader.feed` yields: ``str`` and ``bytes`` are whole text and binary messages.
+Event: TypeAlias = str | bytes | Ping | Pong | Close | FrameError
+
+
+class _Partial:
+    """A message of which some fragments are still to come."""
+
+    __slots__ = ('compressed', 'data', 'decoder', 'fragments', 'text')
+
+    def __init__(self, first: int) -> None:
+        self.text = first & 0x0F == OP_TEXT
+        self.compressed = bool(first & 0x40)
+        self.data = bytearray()
+        self.fragments = 0
+        self.decoder = _Utf8Decoder() if self.text and not self.compressed else None
+
+
+class FrameReader:
+    """Bytes from a peer in, messages and control frames out (RFC 6455 section 5).
+
+    :param max_size: bytes a message may have, before and after inflating. Judged from a frame's
+        header, before any of its payload is kept, and over all fragments of a message.
+    :param inflate: ``inflate(payload, limit) -> bytes`` when permessage-deflate was negotiated;
+        it raises :exc:`~geventio.errors.FrameError`. Without it RSV1 is a protocol error.
+    :param client: read what a server sends, which must be unmasked, instead of what a client
+        sends, which must be masked.
+    """
+
+    __slots__ = ('_buffer', '_client', '_closed', '_inflate', '_max_size', '_need', '_partial',
+                 '_small')
+
+    def __init__(
+        self, max_size: int, *, inflate: Inflate | None = None, client: bool = False
+    ) -> None:
+        self._max_size = max_size
+        self._inflate = inflate
+        self._client = client
+        self._closed = False
+        self._partial: _Partial | None = None
+        self._buffer: bytearray | None = None  # starts at a frame that is not complete
+        self._need = 0  # length of _buffer that allows the next step
+        self._small = self._small_limit()
+
+    def _small_limit(self) -> int:
+        """Longest feed() that may be one small text frame; 0 while it could not be."""
+        if self._client or self._closed or self._buffer or self._partial:
+            return 0
+        return 6 + min(125, self._max_size)
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take bytes in the order of arrival and give what they complete.
+
+        Close and FrameError are the last item of a list, and of all lists: what comes after them
+        is ignored. A FrameError is an item, not raised, so that the messages before the fault are
+        delivered; its code and reason belong in the close frame. 1002 is a breach of framing,
+        1007 bad UTF-8 or bad compressed data, 1008 a message in too many fragments, 1009 a
+        message that is too big.
+        """
+        size = len(data)
+        # Nearly every feed: one masked text frame of at most 125 bytes and nothing besides.
+        if 6 <= size <= self._small and data[0] == 0x81 and data[1] == size + 122:
+            try:
+                return [apply_mask(data[6:], data[2:6]).decode()]
+            except UnicodeDecodeError:
+                self._end()
+                return [FrameError(CloseCode.INVALID_DATA, 'invalid UTF-8')]
+        if self._closed:
+            return []
+        events: list[Event] = []
+        whole: bytes | bytearray = data
+        if self._buffer is not None:
+            self._buffer += data
+            if len(self._buffer) < self._need:
+                return events
+            whole = self._buffer
+        try:
+            rest = self._parse(whole, events)
+        except FrameError as error:
+            # A fresh one: the one caught holds on to this call's frames and so to the payload.
+            events.append(FrameError(error.code, error.reason))
+            self._end()
+            return events
+        if not self._closed:
+            if rest == len(whole):
+                self._buffer = None
+            elif rest or self._buffer is None:
+                self._buffer = bytearray(whole[rest:])
+            self._small = self._small_limit()
+        return events
+
+    def _end(self) -> None:
+        self._closed = True
+        self._buffer = self._partial = None
+        self._small = 0
+
+    def _parse(self, data: bytes | bytearray, events: list[Event]) -> int:
+        """Append what `data` holds to `events`; return the offset of the first incomplete frame.
+
+        Each frame is judged as soon as its header shows a fault, complete or not.
+        """
+        at = 0
+        size = len(data)
+        mask_size, mask_bit = (0, 0) if self._client else (4, 0x80)
+        while size - at >= 2:
+            first = data[at]
+            length = data[at + 1] & 0x7F
+            if first != 0x81 or self._partial is not None:  # not one whole text message
+                self._check_head(first, length)
+            if data[at + 1] & 0x80 != mask_bit:
+                raise FrameError(CloseCode.PROTOCOL_ERROR, 'mask missing or out of place')
+            start = at + 2
+            if length > _MAX_CONTROL:
+                width, least = (2, 126) if length == 126 else (8, 65_536)
+                if size < start + width:
+                    self._need = 2 + width
+                    return at
+                length = _number(data[start : start + width], 'big')
+                start += width
+                # RFC 6455 section 5.2: the shortest form of three, and 63 bits at most
+                if length < least or length >> 63:
+                    raise FrameError(CloseCode.PROTOCOL_ERROR, 'invalid payload length')
+            opcode = first & 0x0F
+            if opcode < OP_CLOSE:
+                held = len(self._partial.data) if self._partial is not None else 0
+                if held + length > self._max_size:
+                    reason = f'message over {self._max_size} bytes'
+                    raise FrameError(CloseCode.MESSAGE_TOO_BIG, reason)
+            end = start + mask_size + length
+            if end > size:
+                self._need = end - at
+                return at
+            if mask_size:
+                payload = apply_mask(data[start + 4 : end], data[start : start + 4])
+            else:
+                payload = bytes(data[start:end])
+            at = end
+            if first == 0x81:
+                events.append(_decode(payload))
+            elif opcode >= OP_CLOSE:
+                events.append(_control(opcode, payload))
+                if opcode == OP_CLOSE:
+                    self._end()
+                    return at
+            elif first & 0x80 and opcode:
+                events.append(self._message(opcode == OP_TEXT, bool(first & 0x40), payload))
+            else:
+                message = self._fragment(first, payload)
+                if message is not None:
+                    events.append(message)
+        self._need = 2
+        return at
+
+    def _check_head(self, first: int, length: int) -> None:
+        """Judge the first byte and the length bits of a frame (sections 5.2, 5.4 and 5.5)."""
+        opcode = first & 0x0F
+        fault = ''
+        if first & 0x30:
+            fault = 'reserved bit set'
+        elif first & 0x40 and (self._inflate is None or not 0 < opcode < OP_CLOSE):
+            fault = 'unexpected compression bit'
+        elif OP_BINARY < opcode < OP_CLOSE or opcode > OP_PONG:
+            fault = 'reserved opcode'
+        elif opcode >= OP_CLOSE:
+            if not first & 0x80:
+                fault = 'fragmented control frame'
+            elif length > _MAX_CONTROL:
+                fault = 'control frame over 125 bytes'
+        elif opcode == OP_CONT:
+            if self._partial is None:
+                fault = 'continuation of no message'
+        elif self._partial is not None:
+            fault = 'new message inside a fragmented one'
+        if fault:
+            raise FrameError(CloseCode.PROTOCOL_ERROR, fault)
+
+    def _message(self, text: bool, compressed: bool, payload: bytes) -> str | bytes:
+        if compressed and self._inflate is not None:
+            payload = self._inflate(payload, self._max_size)
+        return _decode(payload) if text else payload
+
+    def _fragment(self, first: int, payload: bytes) -> str | bytes | None:
+        """Add a fragment to the message in progress, which is returned when complete."""
+        partial = self._partial
+        if partial is None:
+            partial = self._partial = _Partial(first)
+        partial.fragments += 1
+        if partial.fragments > MAX_FRAGMENTS:
+            raise FrameError(CloseCode.POLICY_VIOLATION, f'over {MAX_FRAGMENTS} fragments')
+        partial.data += payload
+        if partial.decoder is not None:
+            _decode(payload, partial.decoder.decode)
+        if not first & 0x80:
+            return None
+        self._partial = None
+        return self._message(partial.text, partial.compressed, bytes(partial.data))
+
+
+def _decode(payload: bytes, decode: Callable[[bytes], str] = bytes.decode) -> str:
+    try:
+        return decode(payload)
+    except UnicodeDecodeError:
+        raise FrameError(CloseCode.INVALID_DATA, 'invalid UTF-8') from None
+
+
+def _control(opcode: int, payload: bytes) -> Ping | Pong | Close:
+    """A control frame's payload as an event; section 5.5."""
+    if opcode == OP_PING:
+        return Ping(payload)
+    if opcode == OP_PONG:
+        return Pong(payload)
+    if not payload:
+        return Close(None, '')
+    if len(payload) == 1:
+        raise FrameError(CloseCode.PROTOCOL_ERROR, 'close frame of one byte')
+    code = _number(payload[:2], 'big')
+    if code not in _WIRE_CODES and not 3000 <= code <= 4999:
+        raise FrameError(CloseCode.PROTOCOL_ERROR, 'invalid close code')
+    return Close(code, _decode(payload[2:]))

@@ -1,0 +1,1 @@
+"""HTTP, WSGI and the loop: how requests reach the transports, and who runs handlers."""

@@ -1,0 +1,121 @@
+"""One HTTP request on our path and its one answer, whoever parsed the request.
+
+Subclasses know where the answer goes: into the loop's own HTTP connection or back through WSGI.
+What the answers of polling look like (types, caching, compression, JSONP) lives here.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..protocol.jsonp import callback_body
+
+Headers = list[tuple[str, str]]
+
+_TEXT = ('Content-Type', 'text/plain; charset=UTF-8')
+_BINARY = ('Content-Type', 'application/octet-stream')
+_SCRIPT = ('Content-Type', 'text/javascript; charset=UTF-8')
+_HTML = ('Content-Type', 'text/html')
+_JSON = ('Content-Type', 'application/json')
+_NO_STORE = ('Cache-Control', 'no-store')
+_NO_SNIFF = ('X-Content-Type-Options', 'nosniff')
+_OLD_IE = re.compile(r';MSIE|Trident/')
+
+
+class Exchange:
+    """One request and its answer.
+
+    :ivar method: request method.
+    :ivar query: decoded query fields.
+    :ivar headers: request headers, lower-case names.
+    :ivar secure: whether the request came over TLS.
+    :ivar jsonp: the ``j`` of the query: the answer is to be a script.
+    :ivar extra: headers every answer carries (CORS, cookie).
+    """
+
+    __slots__ = ('_on_abort', 'compress_from', 'extra', 'headers', 'jsonp', 'method', 'query',
+                 'secure')
+
+    def __init__(self, method: str, query: Mapping[str, str], headers: Mapping[str, str],
+                 secure: bool, compress_from: int | None) -> None:
+        self.method = method
+        self.query = query
+        self.headers = headers
+        self.secure = secure
+        self.jsonp = query.get('j')
+        self.extra: Headers = []
+        self.compress_from = compress_from
+        self._on_abort: Callable[[], Any] | None = None
+
+    # -- for the transports -------------------------------------------------------------------
+
+    def packets(self, body: bytes, binary: bool) -> None:
+        """Answer a GET with a payload."""
+        if self.jsonp is not None:
+            body = callback_body(self.jsonp, body.decode())
+            headers = [_SCRIPT, _NO_STORE, _NO_SNIFF]
+        elif binary:
+            headers = [_BINARY, _NO_STORE]
+        else:
+            compress = self.compress_from
+            if not self.extra and (compress is None or len(body) < compress) \
+                    and 'user-agent' not in self.headers:
+                return self.plain(body)
+            headers = [_TEXT, _NO_STORE]
+        body = self._compressed(body, headers)
+        self._protect_old_ie(headers)
+        return self.reply(200, headers, body)
+
+    def plain(self, body: bytes) -> None:
+        """Answer with text and nothing special."""
+        self.reply(200, [_TEXT, _NO_STORE], body)
+
+    def ok(self) -> None:
+        """Answer a POST."""
+        headers = [_HTML, _NO_STORE]
+        self._protect_old_ie(headers)
+        self.reply(200, headers, b'ok')
+
+    def fail(self, status: int, body: bytes = b'') -> None:
+        """Answer with an error; a body is JSON."""
+        self.reply(status, [_JSON] if body else [], body)
+
+    def park(self, on_abort: Callable[[], Any]) -> None:
+        """The answer comes later; call back if the client goes away before."""
+        self._on_abort = on_abort
+
+    def abort(self) -> None:
+        """The client went away."""
+        on_abort, self._on_abort = self._on_abort, None
+        if on_abort is not None:
+            on_abort()
+
+    def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        """Send the answer. Called once."""
+        raise NotImplementedError
+
+    # -- details ------------------------------------------------------------------------------
+
+    def _compressed(self, body: bytes, headers: Headers) -> bytes:
+        if self.compress_from is None or len(body) < self.compress_from:
+            return body
+        accepted = self.headers.get('accept-encoding', '')
+        if 'gzip' in accepted:
+            headers.append(('Content-Encoding', 'gzip'))
+            body = gzip.compress(body, 6, mtime=0)
+        elif 'deflate' in accepted:
+            headers.append(('Content-Encoding', 'deflate'))
+            body = zlib.compress(body, 6)
+        else:
+            return body
+        headers.append(('Vary', 'Accept-Encoding'))
+        return body
+
+    def _protect_old_ie(self, headers: Headers) -> None:
+        agent = self.headers.get('user-agent')
+        if agent and _OLD_IE.search(agent):
+            headers.append(('X-XSS-Protection', '0'))

@@ -1,0 +1,243 @@
+"""The door: what happens to a request on our path, in the loop, whoever parsed it.
+
+The order of the checks is the protocol's; nothing exists for a request before all are passed.
+Parsing lives in ``http`` and ``wsgi``, packets in the transports.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ..core.engine import Engine
+from ..core.session import Session
+from ..dialects.eio import BAD_REQUEST, Refused, route
+from ..errors import HTTPError
+from ..protocol import deflate
+from ..protocol.engineio import open_packet
+from ..protocol.websocket import FrameReader, check_handshake, refusal_headers
+from ..transports.polling import PollingTransport
+from ..transports.upgrade import Probe
+from ..transports.websocket import WebSocketTransport
+from .exchange import Exchange, Headers
+from .origins import Origins
+from .runtime import Runtime
+
+log = logging.getLogger('geventio')
+
+_BUSY = b'{"code":3,"message":"Too many connections"}'
+
+
+class Upgrade:
+    """What was agreed with a client that wants a WebSocket.
+
+    :ivar headers: the headers of the 101.
+    :ivar deflated: whether messages are compressed.
+    :ivar sid: the id of the session to open; None for one that moves from polling.
+    """
+
+    __slots__ = ('deflated', 'headers', 'sid')
+
+    deflated: bool
+    headers: Headers
+    sid: str | None
+
+
+class Gateway:
+    """Serves Engine.IO requests for one engine.
+
+    Everything here runs in the loop and never blocks.
+
+    :ivar on_bind: called once the engine has a loop.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.config = engine.config
+        self.path = engine.config.engine_path
+        self.origins = Origins(engine.config)
+        self.on_bind: list[Callable[[], Any]] = []
+        self._told: set[str] = set()
+        config = engine.config
+        self.compress_from = config.compression_threshold if config.http_compression else None
+        self._encodings: dict[Any, Any] = {}
+
+    def bind(self) -> Runtime:
+        """Tie the engine to the loop of the calling thread, once.
+
+        :raises RuntimeError: it lives on another thread's loop.
+        """
+        runtime: Runtime | None = self.engine.runtime  # type: ignore[assignment]
+        if runtime is None:
+            runtime = Runtime.current(self.config)
+            self.engine.runtime = runtime
+            for callback in self.on_bind:
+                callback()
+        elif not runtime.here():
+            raise RuntimeError('geventio serves from one thread, on gevent: this request came on '
+                               'another thread (a threaded development server?); use '
+                               'socketio.run(app) or gunicorn with a gevent worker')
+        return runtime
+
+    # -- checks ---------------------------------------------------------------------------------
+
+    def admit(self, exchange: Exchange, environ: Any) -> Any:
+        """Check a request's head.
+
+        Returns the session it is for, the class of the session it opens, the transport that
+        waits for its last GET, or None when it was answered.
+        """
+        headers = exchange.headers
+        origin = headers.get('origin')
+        if origin is not None:
+            if not self.origins.allow(origin, headers, exchange.secure, environ):
+                self.refuse(exchange, Refused(BAD_REQUEST))
+                return None
+            exchange.extra += self.origins.headers(origin)
+        method = exchange.method
+        if method not in ('GET', 'POST'):
+            if method == 'OPTIONS' and self.config.cors_allowed_origins != ():
+                exchange.extra += self.origins.preflight(headers)
+                exchange.reply(204, [], b'')
+            else:
+                exchange.reply(405, [('Allow', 'GET, POST')], b'')
+            return None
+        upgrade = 'upgrade' in headers
+        last = self.engine.last_words
+        if last and method == 'GET' and not upgrade and exchange.query.get('sid') in last:
+            return last.pop(exchange.query['sid'])
+        try:
+            target = route(self.engine, exchange.query, method, upgrade)
+        except Refused as refused:
+            self.refuse(exchange, refused)
+            return None
+        if not isinstance(target, Session) and self.engine.full():
+            exchange.reply(503, [('Content-Type', 'application/json'), ('Retry-After', '5')],
+                           _BUSY)
+            return None
+        return target
+
+    def refuse(self, exchange: Exchange, refused: Refused) -> None:
+        """Answer a wrong request; the first of each kind is worth a line in the log."""
+        if refused.message not in self._told:
+            self._told.add(refused.message)
+            log.warning('request refused with %d %s (query %.200r); further ones are not logged',
+                        refused.status, refused.message, dict(exchange.query))
+        if 'upgrade' in exchange.headers:
+            exchange.reply(400, [('Content-Type', 'text/html')], refused.message.encode())
+        else:
+            exchange.fail(refused.status, refused.body)
+
+    def too_big(self, size: int | None) -> None:
+        """A POST body was over the limit; say what would let it in."""
+        log.warning('a POST of %s bytes was refused with 413: max_http_buffer_size is %d',
+                    'too many' if size is None else size, self.config.max_http_buffer_size)
+
+    # -- polling --------------------------------------------------------------------------------
+
+    def get(self, exchange: Exchange, target: Any, handshake: Any) -> None:
+        """Serve an admitted GET over polling.
+
+        :param handshake: makes the Handshake of a new session.
+        """
+        if isinstance(target, Session):
+            if target.closed is not None:
+                self.refuse(exchange, Refused(1))
+            else:
+                target.transport.get(exchange)  # type: ignore[attr-defined]
+        elif isinstance(target, PollingTransport):
+            target.last_get(exchange)
+        else:
+            self._open_polling(exchange, target, handshake())
+
+    def _open_polling(self, exchange: Exchange, dialect: Any, handshake: Any) -> None:
+        session = self.engine.open(dialect, handshake)
+        text_only = exchange.jsonp is not None or exchange.query.get('b64') == '1'
+        transport = PollingTransport(
+            session, dialect.text_payload if text_only else dialect.payload,
+            self.config.max_outbox_size)
+        upgrades = ['websocket'] if (
+            self.config.allow_upgrades and 'websocket' in self.config.transports) else []
+        self._add_cookie(exchange.extra, session.sid)
+        self._begin(session, transport, upgrades)
+        transport.get(exchange)
+
+    def _begin(self, session: Session, transport: Any, upgrades: list[str]) -> None:
+        """Answer the handshake over its transport, then wake the layer above."""
+        session.begin(transport)
+        session.send_text(open_packet(**self.engine.hello(session, upgrades)))
+        session.upper = self.engine.make_upper(session)
+        session.upper.opened()  # type: ignore[attr-defined]
+
+    def _add_cookie(self, headers: Headers, sid: str) -> None:
+        if self.config.cookie is not None:
+            headers.append(('Set-Cookie', self.config.cookie.format(sid)))
+
+    # -- WebSocket ------------------------------------------------------------------------------
+
+    def agree(self, exchange: Exchange, target: Any) -> Upgrade | None:
+        """Check the handshake of an admitted WebSocket request.
+
+        Answers the request and returns None when it is not a proper one.
+        """
+        try:
+            accept = check_handshake(exchange.method, exchange.headers)
+        except HTTPError as error:
+            exchange.reply(error.status, [('Content-Type', 'text/html'),
+                                          *refusal_headers(error.status)], error.reason.encode())
+            return None
+        upgrade = Upgrade()
+        upgrade.headers = [('Upgrade', 'websocket'), ('Connection', 'Upgrade'),
+                           ('Sec-WebSocket-Accept', accept), *exchange.extra]
+        offer = exchange.headers.get('sec-websocket-extensions')
+        agreed = deflate.negotiate(offer) if offer and self.config.per_message_deflate else None
+        upgrade.deflated = agreed is not None
+        if agreed is not None:
+            upgrade.headers.append(('Sec-WebSocket-Extensions', agreed[1]))
+        upgrade.sid = None if isinstance(target, Session) else self.engine.make_id()
+        if upgrade.sid is not None:
+            self._add_cookie(upgrade.headers, upgrade.sid)
+        return upgrade
+
+    def websocket(self, exchange: Exchange, target: Any, upgrade: Upgrade, sock: Any,
+                  early: bytes, handshake: Any, head: bytes = b'') -> WebSocketTransport:
+        """Take an admitted WebSocket over.
+
+        :param sock: raw non-blocking socket.
+        :param early: bytes read behind the request.
+        :param head: the 101, if it is not sent yet.
+        """
+        config = self.config
+        runtime: Any = self.engine.runtime
+        dialect = target if upgrade.sid is not None else target.__class__
+        transport = WebSocketTransport(
+            sock, runtime, self._encoding(dialect, upgrade.deflated, exchange),
+            FrameReader(config.max_http_buffer_size,
+                        inflate=deflate.inflate if upgrade.deflated else None),
+            config.max_outbox_size)
+        if head:
+            runtime.push(transport, head)
+        if upgrade.sid is not None:
+            session = self.engine.open(dialect, handshake(), upgrade.sid)
+            transport.session = session
+            self._begin(session, transport, [])
+            transport.start(early)
+        elif target.closed is not None or target.upgrading is not None \
+                or target.transport.name == 'websocket' or not config.allow_upgrades:
+            transport.close(None, '')
+        else:
+            transport.session = Probe(target, transport, config.upgrade_timeout)
+            transport.start(early)
+        return transport
+
+    def _encoding(self, dialect: Any, deflated: bool, exchange: Exchange) -> Any:
+        if exchange.query.get('b64') == '1' and hasattr(dialect, 'base64_frames'):
+            return dialect.base64_frames
+        if not deflated:
+            return dialect.frames
+        encoding = self._encodings.get(dialect)
+        if encoding is None:
+            encoding = self._encodings[dialect] = dialect.deflated(
+                dialect.frames, self.config.compression_threshold)
+        return encoding

@@ -1,0 +1,340 @@
+"""HTTP on our path, in the loop: no greenlet and no WSGI between a poll and its session.
+
+A connection belongs to the loop as long as its requests are for our path; one that is not goes
+on to pywsgi with the bytes read. The grammar lives in ``protocol.http``, the decisions in
+``gateway``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import HTTPError
+from ..protocol.http import (
+    MAX_HEAD_SIZE,
+    ChunkedBody,
+    Request,
+    parse_head,
+    parse_query,
+    response,
+)
+from .exchange import Exchange
+from .handshake import LoopHandshake
+
+#: Seconds a connection may stay without a complete request.
+IDLE_TIMEOUT = 75.0
+#: Bytes that may arrive behind a request that is not answered yet.
+MAX_PIPELINED = 65_536
+#: Seconds and bytes a connection is still read after its last answer, so that closing it does
+#: not destroy the answer on its way.
+LINGER, LINGER_BYTES = 2.0, 4_000_000
+#: Bytes read at a time.
+READ_SIZE = 65_536
+
+_READ, _WRITE = 1, 2
+_CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
+_TEXT_HEAD = (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\n'
+              b'Cache-Control: no-store\r\nContent-Length: %d\r\nConnection: keep-alive\r\n\r\n')
+
+
+class LoopExchange(Exchange):
+    """An exchange of a connection in the loop."""
+
+    __slots__ = ('connection', 'keep_alive', 'request')
+
+    def __init__(self, connection: HTTPConnection, request: Request) -> None:
+        super().__init__(request.method, parse_query(request.query), request.headers, False,
+                         connection.gateway.compress_from)
+        self.connection = connection
+        self.request = request
+        self.keep_alive = request.keep_alive
+
+    def plain(self, body: bytes) -> None:
+        if self.keep_alive:
+            self.connection.answer(self, 200, _TEXT_HEAD % len(body) + body)
+        else:
+            super().plain(body)
+
+    def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        if status >= 400:
+            self.keep_alive = False
+        self.connection.answer(
+            self, status, response(status, [*headers, *self.extra], body, self.keep_alive))
+
+
+class HTTPConnection:
+    """One connection, read by an io watcher.
+
+    :param sock: raw non-blocking socket; the connection owns it.
+    :param address: the peer's address.
+    :param server: the HTTP server it came in by (see ``serving.httpd``).
+    """
+
+    __slots__ = ('_address', '_body', '_buffer', '_count', '_exchange', '_lingered', '_need',
+                 '_out', '_seen', '_server', '_sock', '_transport', '_watcher', '_writer',
+                 'bucket', 'gateway')
+
+    def __init__(self, sock: Any, address: Any, server: Any) -> None:
+        self._sock = sock
+        self._address = address
+        self._server = server
+        self.gateway = server.gateway
+        self._buffer = b''
+        self._exchange: LoopExchange | None = None
+        self._transport: Any = None  # takes the POST whose body is being read
+        self._body: Any = None  # list of pieces, a ChunkedBody, or None outside a body
+        self._need = 0
+        self._out = b''
+        self._lingered: int | None = None
+        self._count = self._seen = 0
+        self._writer: Any = None
+        self.bucket: dict[Any, None] | None = None
+        runtime = self.gateway.bind()
+        self._watcher = runtime.loop.io(sock.fileno(), _READ)
+        self._watcher.start(self._readable)
+        runtime.schedule(self, IDLE_TIMEOUT)
+
+    def tick(self, now: float) -> float | None:
+        """Close a connection on which no request was completed since the last look."""
+        waiting = self._exchange is not None and self._body is None
+        if self._sock is None or self._count == self._seen and not waiting:
+            self.lost()
+            return None
+        self._seen = self._count
+        return IDLE_TIMEOUT
+
+    # -- in -----------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b''
+        if data:
+            self.feed(data)
+        else:
+            self.lost()
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the client. Runs in the loop."""
+        if self._lingered is not None:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                self.lost()
+            return
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b''
+        while data and self._sock is not None and self._lingered is None:
+            if self._body is not None:
+                data = self._take_body(data)
+            elif self._exchange is not None:  # its answer is not out yet
+                if len(data) > MAX_PIPELINED:
+                    self.lost()
+                else:
+                    self._buffer = data
+                return
+            else:
+                data = self._take_head(data)
+
+    def _take_head(self, data: bytes) -> bytes:
+        """Serve the request that ``data`` begins with; returns what is behind it."""
+        end = data.find(b'\r\n\r\n')
+        ours = self._server.ours(data)
+        if ours is False or ours is None and end >= 0:
+            sock = self.release()
+            self._server.hand_over(sock, self._address, data)
+            return b''
+        if end < 0 and len(data) <= MAX_HEAD_SIZE:
+            self._buffer = data
+            return b''
+        head = data if end < 0 else data[:end]
+        try:
+            request = parse_head(head)
+            exchange = self._exchange = LoopExchange(self, request)
+        except HTTPError as error:
+            self._refuse(error)
+            return b''
+        rest = data[end + 4:]
+        self._count += 1
+        handshake = LoopHandshake(head, self._address, self._server.base_environ)
+        target = self.gateway.admit(exchange, handshake.environ)
+        if target is None:
+            return rest
+        if exchange.query['transport'] == 'websocket':
+            self._upgrade(exchange, target, handshake, rest)
+            return b''
+        if request.method == 'POST':
+            return self._take_post(exchange, request, target.transport, rest)
+        if request.content_length or request.chunked:
+            exchange.fail(400)
+        else:
+            self.gateway.get(exchange, target, lambda: handshake)
+        return rest
+
+    def _take_post(self, exchange: LoopExchange, request: Request, transport: Any,
+                   rest: bytes) -> bytes:
+        if not transport.begin_post(exchange):
+            return b''
+        limit = self.gateway.config.max_http_buffer_size
+        length = request.content_length
+        if length is None:
+            self._body = ChunkedBody(limit)
+        elif length > limit:
+            self.gateway.too_big(length)
+            transport.refuse_post(exchange, 413)
+            return b''
+        elif length <= len(rest):
+            transport.post(exchange, rest[:length], _is_binary(exchange))
+            return rest[length:]
+        else:
+            self._body = []
+            self._need = length
+        self._transport = transport
+        if request.expect_continue and not rest:
+            self._write(_CONTINUE)
+        return rest
+
+    def _take_body(self, data: bytes) -> bytes:
+        exchange = self._exchange
+        assert exchange is not None
+        if self._body.__class__ is list:
+            piece, rest = data[:self._need], data[self._need:]
+            self._body.append(piece)
+            self._need -= len(piece)
+            if self._need:
+                return b''
+            body = b''.join(self._body)
+        else:
+            try:
+                body = self._body.feed(data)
+            except HTTPError as error:
+                self._body = None
+                if error.status == 413:
+                    self.gateway.too_big(None)
+                self._transport.refuse_post(exchange, error.status)
+                return b''
+            if body is None:
+                return b''
+            rest = self._body.rest
+        self._body = None
+        transport, self._transport = self._transport, None
+        transport.post(exchange, body, _is_binary(exchange))
+        return rest
+
+    def _upgrade(self, exchange: LoopExchange, target: Any, handshake: Any, rest: bytes) -> None:
+        agreed = self.gateway.agree(exchange, target)
+        if agreed is None:
+            return
+        head = response(101, agreed.headers, b'')
+        self._log(exchange, 101, 0)
+        self.gateway.websocket(exchange, target, agreed, self.release(), rest,
+                               lambda: handshake, head)
+
+    # -- out ----------------------------------------------------------------------------------
+
+    def answer(self, exchange: LoopExchange, status: int, data: bytes) -> None:
+        """Send the answer of the exchange under way."""
+        if self._exchange is not exchange or self._sock is None:
+            return
+        self._exchange = None
+        self._body = None
+        self._log(exchange, status, len(data))
+        self._write(data)
+        if not exchange.keep_alive:
+            self._linger()
+        elif self._buffer:
+            self.gateway.engine.runtime.loop.run_callback(self.feed, b'')
+
+    def _refuse(self, error: HTTPError) -> None:
+        """Answer a request that could not be parsed."""
+        self._write(response(error.status, [('Content-Type', 'text/plain; charset=UTF-8')],
+                             error.reason.encode(), False))
+        self._linger()
+
+    def _write(self, data: bytes) -> None:
+        if self._sock is None:
+            return
+        if not self._out:
+            try:
+                data = data[self._sock.send(data):]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.lost()
+                return
+            if not data:
+                return
+            self._writer = self.gateway.engine.runtime.loop.io(self._sock.fileno(), _WRITE)
+            self._writer.start(self._writable)
+        self._out += data
+
+    def _writable(self) -> None:
+        try:
+            self._out = self._out[self._sock.send(self._out[:1 << 20]):]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.lost()
+            return
+        if not self._out:
+            self._writer.stop()
+            self._writer.close()
+            self._writer = None
+            if self._lingered is not None:
+                self._say_no_more()
+
+    def _log(self, exchange: LoopExchange, status: int, size: int) -> None:
+        if self._server.access_log is not None:
+            request = exchange.request
+            self._server.log_access(
+                self._address, f'{request.method} {request.target} {request.version}', status,
+                size)
+
+    # -- end ----------------------------------------------------------------------------------
+
+    def _linger(self) -> None:
+        """No more answers: wait for the client to close."""
+        if self._sock is None:
+            return
+        self._lingered = 0
+        self.gateway.engine.runtime.call_later(LINGER, self.lost)
+        if not self._out:
+            self._say_no_more()
+
+    def _say_no_more(self) -> None:
+        try:
+            self._sock.shutdown(1)
+        except OSError:
+            self.lost()
+
+    def lost(self) -> None:
+        """The connection is over; an exchange under way is aborted."""
+        if self._sock is None:
+            return
+        self.release().close()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.abort()
+
+    def release(self) -> Any:
+        """Give the socket away; nothing watches it any more."""
+        sock, self._sock = self._sock, None
+        for watcher in (self._watcher, self._writer):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        self._watcher = self._writer = None
+        bucket, self.bucket = self.bucket, None
+        if bucket is not None:
+            bucket.pop(self, None)
+        return sock
+
+
+def _is_binary(exchange: Exchange) -> bool:
+    return exchange.headers.get('content-type', '').startswith('application/octet-stream')
+
+

@@ -1,0 +1,1 @@
+"""What carries a session: WebSocket and polling, over gevent's loop."""

@@ -1,0 +1,200 @@
+"""Long-polling, XHR and JSONP: one GET waits for packets, POSTs bring them.
+
+The transport works on exchanges: one HTTP request and its answer, whoever parsed it. How an
+exchange is read and written lives in ``serving``.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ..core.session import (
+    FORCED_SERVER_CLOSE,
+    PARSE_ERROR,
+    SLOW_CLIENT,
+    TRANSPORT_CLOSE,
+    TRANSPORT_ERROR,
+)
+from ..errors import ProtocolError
+from ..protocol.jsonp import form_payload
+
+log = logging.getLogger('geventio')
+
+
+class _Queue(list[Any]):
+    """What waits for the next GET: the ``out`` of a polling transport, for good."""
+
+    __slots__ = ('size', 'transport')
+
+    def __init__(self, transport: PollingTransport) -> None:
+        super().__init__()
+        self.transport = transport
+        self.size = 0
+
+    def append(self, item: Any) -> None:
+        self.size += len(item) if item.__class__ is bytes else sum(map(len, item))
+        super().append(item)
+        self.transport.queued()
+
+
+class PollingTransport:
+    """The polling of one session.
+
+    :param session: the session it carries.
+    :param encoding: how packets become payloads.
+    :param limit: bytes that may wait for the client.
+    """
+
+    __slots__ = ('_get', '_limit', '_planned', '_posting', 'encoding', 'out', 'runtime',
+                 'session')
+
+    name = 'polling'
+
+    def __init__(self, session: Any, encoding: Any, limit: int) -> None:
+        self.session = session
+        self.runtime = session.engine.runtime
+        self.encoding = encoding
+        self.out: Any = _Queue(self)
+        self._limit = limit
+        self._get: Any = None
+        self._posting: Any = None
+        self._planned = False
+
+    # -- out ----------------------------------------------------------------------------------
+
+    def queued(self) -> None:
+        """Something was put into the queue: answer the waiting GET at the end of the turn."""
+        if self._planned:
+            return
+        if self._get is not None:
+            self._planned = True
+            self.runtime.loop.run_callback(self._flush)
+        elif self.out.size > self._limit:
+            self._planned = True
+            self.runtime.loop.run_callback(self._too_slow)
+
+    def _too_slow(self) -> None:
+        log.warning('a client that does not poll was closed: more than %d bytes waited '
+                    '(max_outbox_size)', self._limit)
+        self.session.end(SLOW_CLIENT)
+
+    def _flush(self) -> None:
+        self._planned = False
+        exchange = self._get
+        if exchange is not None and self.out:
+            self._get = None
+            body, binary = self.encoding.body(self._take())
+            exchange.packets(body, binary)
+
+    def _take(self) -> list[Any]:
+        items = list(self.out)
+        self.out.clear()
+        self.out.size = 0
+        return items
+
+    def writable(self) -> bool:
+        return self._get is not None and not self.out
+
+    def get(self, exchange: Any) -> None:
+        """A GET: answer it with what waits, or let it wait. Runs in the loop."""
+        if self._get is not None:
+            exchange.fail(400)
+            self.session.end(TRANSPORT_ERROR)
+            return
+        self._get = exchange
+        exchange.park(self._aborted)
+        if self.out:
+            self._flush()
+
+    def _aborted(self) -> None:
+        """The client gave up a waiting GET."""
+        self._get = None
+        self.session.end(TRANSPORT_ERROR)
+
+    def release(self) -> None:
+        """Answer a waiting GET with a noop, so that the client can go on to the upgrade."""
+        if self._get is not None and not self.out:
+            self.runtime.push(self, self.encoding.text('6'))
+
+    # -- in -----------------------------------------------------------------------------------
+
+    def begin_post(self, exchange: Any) -> bool:
+        """The head of a POST has come; its body may not be complete yet.
+
+        Returns False after refusing it: only one may be under way.
+        """
+        if self._posting is not None:
+            exchange.fail(400)
+            self.session.end(TRANSPORT_ERROR)
+            return False
+        self._posting = exchange
+        exchange.park(self._post_aborted)
+        return True
+
+    def _post_aborted(self) -> None:
+        self._posting = None
+        self.session.end(TRANSPORT_ERROR)
+
+    def refuse_post(self, exchange: Any, status: int) -> None:
+        """The body of a POST is not acceptable; the session lives on."""
+        self._posting = None
+        exchange.fail(status)
+
+    def post(self, exchange: Any, body: bytes, binary: bool) -> None:
+        """A whole POST: take its packets in order. Runs in the loop.
+
+        :param binary: whether its type is ``application/octet-stream``.
+        """
+        self._posting = None
+        session = self.session
+        if binary and not session.binary_posts:
+            exchange.fail(400)
+            session.end(TRANSPORT_ERROR)
+            return
+        exchange.ok()
+        try:
+            if exchange.jsonp is not None:
+                text = form_payload(body)
+                if text is None:
+                    return
+                body = text.encode('utf-8', 'surrogatepass')
+            for packet in self.encoding.decode(session, body, binary):
+                if session.closed is not None:
+                    break
+                session.receive(packet)
+        except ProtocolError as error:
+            log.info('parse error: %s', error)
+            session.end(PARSE_ERROR)
+
+    # -- end ----------------------------------------------------------------------------------
+
+    def hand_over(self) -> list[str | bytes]:
+        """Another transport takes over: give it what waits, and the waiting GET a noop."""
+        packets: list[str | bytes] = self.encoding.unpack(self._take())
+        exchange, self._get = self._get, None
+        if exchange is not None:
+            exchange.packets(*self.encoding.body([self.encoding.text('6')]))
+        return packets
+
+    def close(self, code: int, reason: str) -> None:
+        """Tell the client in the waiting GET, or in the next one if the server closes."""
+        session = self.session
+        exchange, self._get = self._get, None
+        posting, self._posting = self._posting, None
+        if posting is not None:
+            posting.fail(400)
+        goodbye = '6' if session.closed == TRANSPORT_CLOSE else '1'
+        if exchange is not None:
+            items = [*self._take(), self.encoding.text(goodbye)]
+            exchange.packets(*self.encoding.body(items))
+        elif session.closed == FORCED_SERVER_CLOSE:
+            engine = session.engine
+            self.out = list(self.out)
+            engine.last_words[session.sid] = self
+            self.runtime.call_later(engine.config.close_timeout, engine.last_words.pop,
+                                    session.sid, None)
+
+    def last_get(self, exchange: Any) -> None:
+        """The GET after the server has closed: what was left, and the close packet."""
+        exchange.packets(*self.encoding.body([*self.out, self.encoding.text('1')]))
