@@ -81,7 +81,7 @@ class Rooms:
         members = self.members.get(room)
         if members is not None:
             return members
-        socket = self.sockets.get(room) if room.__class__ is str else None  # type: ignore[call-overload]
+        socket = self.sockets.get(room) if room.__class__ is str else None
         return () if socket is None else (socket,)
 
     def select(self, rooms: Collection[Room] | None,

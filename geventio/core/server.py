@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..protocol import socketio
 from ..protocol.jsontext import Default, Encoder
-from .client import Client
-from .engine import Engine
 from .acks import Done
+from .engine import Engine
 from .event import Callback, Event
 from .namespace import Namespace
 from .registry import Handler, Registry, Route, takes

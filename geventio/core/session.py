@@ -65,7 +65,7 @@ class Session:
         self.engine = engine
         self.sid = sid
         self.handshake = handshake
-        self.transport: Transport = GONE
+        self.transport: Any = GONE
         self.upper: Upper = _NOBODY
         self.closed: str | None = None
         self.upgrading: Any = None  # the probe of an upgrade under way
@@ -82,11 +82,11 @@ class Session:
         """
         if packet.__class__ is str:
             if packet[:1] == '4':
-                self.upper.receive_text(packet)  # type: ignore[arg-type]
+                self.upper.receive_text(packet)
             else:
-                self.control(packet)  # type: ignore[arg-type]
+                self.control(packet)
         else:
-            self.upper.receive_binary(packet)  # type: ignore[arg-type]
+            self.upper.receive_binary(packet)
 
     def control(self, packet: str) -> None:
         """Take a packet that is not a message."""
@@ -103,7 +103,7 @@ class Session:
         transport = self.transport
         encoding = transport.encoding
         if len(packets) == 1 and packets[0].__class__ is str:
-            item = encoding.text(packets[0])  # type: ignore[arg-type]
+            item = encoding.text(packets[0])
         else:
             item = encoding.pack(packets)
         self.engine.runtime.push(transport, item)

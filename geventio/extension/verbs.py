@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core.operator import as_rooms, call as call_one
+from ..core.operator import as_rooms
+from ..core.operator import call as call_one
 from .context import current_event
 
 

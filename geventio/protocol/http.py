@@ -12,7 +12,7 @@ What must not live here: sockets, clocks, WSGI, routing and any knowledge of ses
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from http import HTTPStatus
 from urllib.parse import unquote_plus
 
@@ -60,7 +60,8 @@ _SINGLE = frozenset({
     'host', 'content-length', 'content-type', 'transfer-encoding', 'expect', 'origin', 'upgrade',
     'authorization', 'sec-websocket-key', 'sec-websocket-version', 'access-control-request-method',
 })  # fmt: skip
-_SINGLE_FIELDS = frozenset({'EIO', 'transport', 'sid'})
+#: Query fields that select a session; see :func:`parse_query`.
+SESSION_FIELDS = frozenset({'EIO', 'transport', 'sid'})
 
 
 class Request:
@@ -237,16 +238,17 @@ _Fields = tuple[dict[str, str], bool, int | None, bool, bool]
 _remembered: dict[bytes, _Fields] = {}
 
 
-def parse_query(query: str, max_fields: int = MAX_QUERY_FIELDS) -> dict[str, str]:
+def parse_query(
+    query: str, max_fields: int = MAX_QUERY_FIELDS, single: Container[str] = SESSION_FIELDS
+) -> dict[str, str]:
     """Decode ``a=1&b=2``: percent-encoded UTF-8 (bad sequences replaced), ``+`` for a space.
 
-    Of a repeated name the first value counts, except that ``EIO``, ``transport`` and ``sid``
-    select a session and may not be repeated. A name without ``=`` has the value ``''``; an empty
-    name is dropped.
+    Of a repeated name the first value counts. A name without ``=`` has the value ``''``.
 
     :param query: the text after ``?``, or a form body.
     :param max_fields: most fields accepted.
-    :raises HTTPError: 400 for too many fields or a repeated session field.
+    :param single: names that may not be repeated.
+    :raises HTTPError: 400 for too many fields or a repeated ``single`` one.
     """
     fields: dict[str, str] = {}
     parts = query.split('&', max_fields)
@@ -260,7 +262,7 @@ def parse_query(query: str, max_fields: int = MAX_QUERY_FIELDS) -> dict[str, str
             value = unquote_plus(value)
         if name not in fields:
             fields[name] = value
-        elif name in _SINGLE_FIELDS:
+        elif name in single:
             raise HTTPError(400, 'repeated ' + name)
     fields.pop('', None)
     return fields

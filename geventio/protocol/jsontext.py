@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from json.encoder import encode_basestring  # type: ignore[attr-defined]
+from json.encoder import encode_basestring
 from typing import Any
 
 from ..errors import ProtocolError
@@ -29,7 +29,8 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f'{name} is not JSON')
 
 
-_scan = json.JSONDecoder(parse_constant=_refuse_constant).scan_once
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
+    parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
 
 
 def loads_at(text: str, pos: int) -> Any:

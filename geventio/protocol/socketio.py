@@ -132,10 +132,7 @@ def encode(encoder: Encoder, type: int, nsp: str, id: int | None, data: Any) -> 
 
     :param data: what :class:`~geventio.protocol.jsontext.Encoder` can write; None for none.
     """
-    if data is None:
-        text, attachments = '', []
-    else:
-        text, attachments = encoder.encode(data)
+    text, attachments = ('', ()) if data is None else encoder.encode(data)
     prefix = '' if nsp == '/' else nsp + ','
     number = '' if id is None else str(id)
     if attachments:

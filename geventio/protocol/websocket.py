@@ -1,8 +1,8 @@
-"""WebSocket frames and opening handshake (RFC 6455) as pure functions of bytes.
+"""WebSocket frames (RFC 6455) as pure functions of bytes.
 
-In here: the Sec-WebSocket-Accept rules, builders that turn a payload into one frame, and
-:class:`FrameReader`, which turns whatever a socket yields into whole messages and control
-frames. Not in here: sockets, clocks, policy on pings, and compression, which reaches the reader
+In here: builders that turn a payload into one frame, and :class:`FrameReader`, which turns
+whatever a socket yields into whole messages and control frames. Not in here: the opening
+handshake, sockets, clocks, policy on pings, and compression, which reaches the reader
 as a callable (see :mod:`geventio.protocol.deflate`).
 
 A server's frames carry no mask, so that one frame can be shared by any number of connections.
@@ -10,17 +10,14 @@ A server's frames carry no mask, so that one frame can be shared by any number o
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
-import hashlib
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from geventio.errors import FrameError, HTTPError
+from geventio.errors import FrameError
 
 # RFC 6455 section 5.2
 OP_CONT = 0x0
@@ -34,7 +31,6 @@ OP_PONG = 0xA
 #: no size limit sees; a message of 1 MB in 16-byte fragments still passes.
 MAX_FRAGMENTS = 65_536
 
-_ACCEPT_GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'  # RFC 6455 section 1.3
 _MAX_CONTROL = 125  # RFC 6455 section 5.5
 _MASK_BLOCK = 16_384  # bytes unmasked at a time: small enough for the processor's cache
 
@@ -63,62 +59,6 @@ class CloseCode(IntEnum):
 
 # 1004 has no meaning; 1005, 1006 and 1015 stand for the absence of a close frame.
 _WIRE_CODES = frozenset(set(CloseCode) - {1005, 1006, 1015})
-
-
-# -- opening handshake ------------------------------------------------------------------------
-
-
-def accept_key(key: str) -> str:
-    """The Sec-WebSocket-Accept value for a Sec-WebSocket-Key (RFC 6455 section 4.2.2)."""
-    return base64.b64encode(hashlib.sha1(key.encode('ascii') + _ACCEPT_GUID).digest()).decode()
-
-
-def _has_token(value: str, token: str) -> bool:
-    return any(item.strip().lower() == token for item in value.split(','))
-
-
-def check_handshake(method: str, headers: Mapping[str, str]) -> str:
-    """Check a client's opening handshake (RFC 6455 section 4.2.1).
-
-    :param method: request method, upper case as on the wire.
-    :param headers: request headers under lower-case names.
-    :returns: the Sec-WebSocket-Accept value for the 101 answer.
-    :raises HTTPError: 405 for another method than GET, 426 for another version than 13, 400 for
-        everything else, a request body included. :func:`refusal_headers` has the headers that
-        belong to the answer.
-    """
-    if method != 'GET':
-        raise HTTPError(405, 'WebSocket handshake needs GET')
-    if not _has_token(headers.get('upgrade', ''), 'websocket'):
-        raise HTTPError(400, 'Upgrade header lacks websocket')
-    if not _has_token(headers.get('connection', ''), 'upgrade'):
-        raise HTTPError(400, 'Connection header lacks upgrade')
-    if headers.get('sec-websocket-version', '').strip() != '13':
-        raise HTTPError(426, 'WebSocket version must be 13')
-    # A body would be read as frames: the request must end with its headers.
-    if 'transfer-encoding' in headers or headers.get('content-length', '0').strip() != '0':
-        raise HTTPError(400, 'WebSocket handshake with a body')
-    key = headers.get('sec-websocket-key', '').strip()
-    try:
-        nonce = base64.b64decode(key.encode('ascii'), validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        nonce = b''
-    if len(key) != 24 or len(nonce) != 16:
-        raise HTTPError(400, 'Sec-WebSocket-Key is not 16 bytes in base64')
-    return accept_key(key)
-
-
-def refusal_headers(status: int) -> list[tuple[str, str]]:
-    """Headers that go with the answer to a refused handshake, by its HTTP status.
-
-    What the client should have asked for: RFC 9110 section 15.5.6 (405, ``Allow``) and section
-    15.5.22 (426, ``Upgrade``), RFC 6455 section 4.4 (``Sec-WebSocket-Version``).
-    """
-    if status == 405:
-        return [('Allow', 'GET')]
-    if status == 426:
-        return [('Upgrade', 'websocket'), ('Sec-WebSocket-Version', '13')]
-    return []
 
 
 # -- masking ----------------------------------------------------------------------------------
@@ -159,9 +99,15 @@ def _head(first: int, size: int, mask_bit: int = 0) -> bytes:
     return struct.pack('!BBQ', first, mask_bit | 127, size)
 
 
+_SHORT_TEXT = tuple(_head(0x80 | OP_TEXT, size) for size in range(126))
+
+
 def text_frame(payload: bytes) -> bytes:
     """One unmasked text frame; `payload` is UTF-8."""
-    return _head(0x80 | OP_TEXT, len(payload)) + payload
+    size = len(payload)
+    if size < 126:
+        return _SHORT_TEXT[size] + payload
+    return _head(0x80 | OP_TEXT, size) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:

@@ -16,7 +16,8 @@ from ..dialects.eio import BAD_REQUEST, Refused, route
 from ..errors import HTTPError
 from ..protocol import deflate
 from ..protocol.engineio import open_packet
-from ..protocol.websocket import FrameReader, check_handshake, refusal_headers
+from ..protocol.handshake import check_handshake, refusal_headers
+from ..protocol.websocket import FrameReader
 from ..transports.polling import PollingTransport
 from ..transports.upgrade import Probe
 from ..transports.websocket import WebSocketTransport

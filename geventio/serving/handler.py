@@ -19,7 +19,8 @@ from geventwebsocket.exceptions import WebSocketError
 
 from ..errors import HTTPError
 from ..protocol import deflate
-from ..protocol.websocket import CloseCode, check_handshake, refusal_headers
+from ..protocol.handshake import check_handshake, refusal_headers
+from ..protocol.websocket import CloseCode
 from ..transports.blocking import CLOSE_TIMEOUT, MAX_MESSAGE_SIZE, WebSocket
 
 log = logging.getLogger('geventio')

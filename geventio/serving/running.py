@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import signal
@@ -44,10 +45,8 @@ def _unix_listener(path: str) -> Any:
     from gevent import socket
 
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass
     listener.bind(path)
     listener.listen(1024)
     return listener

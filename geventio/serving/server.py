@@ -6,7 +6,6 @@ WSGI server.
 
 from __future__ import annotations
 
-import logging
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from ..adapters.memory import MemoryAdapter
 from ..config import Config
 from ..core.engine import Engine
 from ..core.event import Callback, log
+from ..core.msgpack import MsgpackParser
 from ..core.namespace import Namespace as CoreNamespace
 from ..core.operator import Operator, as_rooms, call
 from ..core.registry import takes
@@ -24,7 +24,6 @@ from ..core.session import FORCED_SERVER_CLOSE, SHUTTING_DOWN, Session
 from ..errors import NotConnectedError
 from ..protocol.jsontext import Default
 from .gateway import Gateway
-from ..core.msgpack import MsgpackParser
 from .running import run, stop
 from .wsgi import WSGIDoor
 

@@ -7,6 +7,7 @@ where there are any.
 from __future__ import annotations
 
 import _socket
+import contextlib
 import ssl
 from typing import Any
 
@@ -88,7 +89,5 @@ class BorrowedSocket:
         """Block the calling greenlet until the socket is not needed any more."""
         self._over.wait()
         self._sock.settimeout(None)
-        try:
+        with contextlib.suppress(OSError):  # gone already
             self._sock.shutdown(2)
-        except OSError:  # gone already
-            pass
