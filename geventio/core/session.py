@@ -75,7 +75,7 @@ class Session:
 
     # -- the way in -------------------------------------------------------------------------
 
-    def receive(self, packet: str | bytes) -> None:
+    def receive(self, packet: Any) -> None:
         """Take one transport packet. Runs in the loop.
 
         :raises ProtocolError: the transport then ends the session with ``parse error``.

@@ -98,6 +98,10 @@ class Exchange:
         """Send the answer. Called once."""
         raise NotImplementedError
 
+    def handshake(self) -> Any:
+        """The request as the Handshake of a session."""
+        raise NotImplementedError
+
     # -- details ------------------------------------------------------------------------------
 
     def _compressed(self, body: bytes, headers: Headers) -> bytes:

@@ -83,7 +83,7 @@ class Gateway:
 
     # -- checks ---------------------------------------------------------------------------------
 
-    def admit(self, exchange: Exchange, environ: Any) -> Any:
+    def admit(self, exchange: Exchange) -> Any:
         """Check a request's head.
 
         Returns the session it is for, the class of the session it opens, the transport that
@@ -92,7 +92,7 @@ class Gateway:
         headers = exchange.headers
         origin = headers.get('origin')
         if origin is not None:
-            if not self.origins.allow(origin, headers, exchange.secure, environ):
+            if not self.origins.allow(origin, exchange):
                 self.refuse(exchange, Refused(BAD_REQUEST))
                 return None
             exchange.extra += self.origins.headers(origin)
@@ -137,11 +137,8 @@ class Gateway:
 
     # -- polling --------------------------------------------------------------------------------
 
-    def get(self, exchange: Exchange, target: Any, handshake: Any) -> None:
-        """Serve an admitted GET over polling.
-
-        :param handshake: makes the Handshake of a new session.
-        """
+    def get(self, exchange: Exchange, target: Any) -> None:
+        """Serve an admitted GET over polling."""
         if isinstance(target, Session):
             if target.closed is not None:
                 self.refuse(exchange, Refused(1))
@@ -150,10 +147,10 @@ class Gateway:
         elif isinstance(target, PollingTransport):
             target.last_get(exchange)
         else:
-            self._open_polling(exchange, target, handshake())
+            self._open_polling(exchange, target)
 
-    def _open_polling(self, exchange: Exchange, dialect: Any, handshake: Any) -> None:
-        session = self.engine.open(dialect, handshake)
+    def _open_polling(self, exchange: Exchange, dialect: Any) -> None:
+        session = self.engine.open(dialect, exchange.handshake())
         text_only = exchange.jsonp is not None or exchange.query.get('b64') == '1'
         transport = PollingTransport(
             session, dialect.text_payload if text_only else dialect.payload,
@@ -202,7 +199,7 @@ class Gateway:
         return upgrade
 
     def websocket(self, exchange: Exchange, target: Any, upgrade: Upgrade, sock: Any,
-                  early: bytes, handshake: Any, head: bytes = b'') -> WebSocketTransport:
+                  early: bytes, head: bytes = b'') -> WebSocketTransport:
         """Take an admitted WebSocket over.
 
         :param sock: raw non-blocking socket.
@@ -220,7 +217,7 @@ class Gateway:
         if head:
             runtime.push(transport, head)
         if upgrade.sid is not None:
-            session = self.engine.open(dialect, handshake(), upgrade.sid)
+            session = self.engine.open(dialect, exchange.handshake(), upgrade.sid)
             transport.session = session
             self._begin(session, transport, [])
             transport.start(early)

@@ -41,14 +41,18 @@ _TEXT_HEAD = (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\n'
 class LoopExchange(Exchange):
     """An exchange of a connection in the loop."""
 
-    __slots__ = ('connection', 'keep_alive', 'request')
+    __slots__ = ('_head', 'connection', 'keep_alive', 'request')
 
-    def __init__(self, connection: HTTPConnection, request: Request) -> None:
+    def __init__(self, connection: HTTPConnection, request: Request, head: bytes) -> None:
         super().__init__(request.method, parse_query(request.query), request.headers, False,
                          connection.gateway.compress_from)
+        self._head = head
         self.connection = connection
         self.request = request
         self.keep_alive = request.keep_alive
+
+    def handshake(self) -> LoopHandshake:
+        return self.connection.handshake(self._head)
 
     def plain(self, body: bytes) -> None:
         if self.keep_alive:
@@ -154,25 +158,24 @@ class HTTPConnection:
         head = data if end < 0 else data[:end]
         try:
             request = parse_head(head)
-            exchange = self._exchange = LoopExchange(self, request)
+            exchange = self._exchange = LoopExchange(self, request, head)
         except HTTPError as error:
             self._refuse(error)
             return b''
         rest = data[end + 4:]
         self._count += 1
-        handshake = LoopHandshake(head, self._address, self._server.base_environ)
-        target = self.gateway.admit(exchange, handshake.environ)
+        target = self.gateway.admit(exchange)
         if target is None:
             return rest
         if exchange.query['transport'] == 'websocket':
-            self._upgrade(exchange, target, handshake, rest)
+            self._upgrade(exchange, target, rest)
             return b''
         if request.method == 'POST':
             return self._take_post(exchange, request, target.transport, rest)
         if request.content_length or request.chunked:
             exchange.fail(400)
         else:
-            self.gateway.get(exchange, target, lambda: handshake)
+            self.gateway.get(exchange, target)
         return rest
 
     def _take_post(self, exchange: LoopExchange, request: Request, transport: Any,
@@ -225,14 +228,17 @@ class HTTPConnection:
         transport.post(exchange, body, _is_binary(exchange))
         return rest
 
-    def _upgrade(self, exchange: LoopExchange, target: Any, handshake: Any, rest: bytes) -> None:
+    def handshake(self, head: bytes) -> LoopHandshake:
+        """A request of this connection as the Handshake of a session."""
+        return LoopHandshake(head, self._address, self._server.base_environ)
+
+    def _upgrade(self, exchange: LoopExchange, target: Any, rest: bytes) -> None:
         agreed = self.gateway.agree(exchange, target)
         if agreed is None:
             return
         head = response(101, agreed.headers, b'')
         self._log(exchange, 101, 0)
-        self.gateway.websocket(exchange, target, agreed, self.release(), rest,
-                               lambda: handshake, head)
+        self.gateway.websocket(exchange, target, agreed, self.release(), rest, head)
 
     # -- out ----------------------------------------------------------------------------------
 

@@ -7,11 +7,11 @@ tells the pages apart (cross-site WebSocket hijacking). It is checked before any
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from ..config import Config
 from ..core.registry import takes
+from .exchange import Exchange
 
 log = logging.getLogger('geventio')
 
@@ -26,18 +26,16 @@ class Origins:
         self._credentials = config.cors_credentials
         self._told: set[str] = set()
 
-    def allow(self, origin: str, headers: Mapping[str, str], secure: bool,
-              environ: Callable[[], dict[str, Any]]) -> bool:
-        """Whether a request with this Origin header may be served.
-
-        :param environ: makes the WSGI environ, for a callable that wants it.
-        """
+    def allow(self, origin: str, exchange: Exchange) -> bool:
+        """Whether a request with this Origin header may be served."""
         allowed = self._allowed
         if allowed == '*' or allowed == ():
             return True
         if callable(allowed):
-            return bool(allowed(origin, environ()) if takes(allowed, 2) else allowed(origin))
-        own = _own(headers, secure) if allowed is None else allowed
+            if takes(allowed, 2):
+                return bool(allowed(origin, exchange.handshake().environ()))
+            return bool(allowed(origin))
+        own = _own(exchange.headers, exchange.secure) if allowed is None else allowed
         if _plain(origin) in [_plain(o) for o in own]:
             return True
         if origin not in self._told and len(self._told) < 100:
@@ -49,7 +47,7 @@ class Origins:
 
     def headers(self, origin: str | None) -> list[tuple[str, str]]:
         """The CORS headers of an answer to an allowed origin."""
-        if origin is None or self._allowed == ():
+        if origin is None or self._allowed is None or self._allowed == ():
             return []
         if self._allowed == '*' and not self._credentials:
             return [('Access-Control-Allow-Origin', '*')]

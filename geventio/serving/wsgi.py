@@ -28,16 +28,20 @@ StartResponse = Callable[..., Any]
 class WSGIExchange(Exchange):
     """An exchange whose greenlet waits for the answer."""
 
-    __slots__ = ('_answer',)
+    __slots__ = ('_answer', '_environ')
 
     def __init__(self, environ: dict[str, Any], gateway: Gateway) -> None:
         super().__init__(environ['REQUEST_METHOD'], parse_query(environ.get('QUERY_STRING', '')),
                          headers_of(environ), environ.get('wsgi.url_scheme') == 'https',
                          gateway.compress_from)
         self._answer = AsyncResult()
+        self._environ = environ
 
     def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         self._answer.set((status, [*headers, *self.extra], body))
+
+    def handshake(self) -> WSGIHandshake:
+        return WSGIHandshake(self._environ)
 
     def answered(self) -> bool:
         return bool(self._answer.ready())
@@ -82,12 +86,7 @@ class WSGIDoor:
         gateway = self.gateway
         runtime = gateway.bind()
         exchange = WSGIExchange(environ, gateway)
-        in_loop = runtime.loop.run_callback
-
-        def handshake() -> WSGIHandshake:
-            return WSGIHandshake(environ)
-
-        target = gateway.admit(exchange, lambda: environ)
+        target = gateway.admit(exchange)
         if target is None:
             pass
         elif exchange.query['transport'] == 'websocket':
@@ -95,7 +94,7 @@ class WSGIDoor:
             if agreed is not None:
                 return self._upgrade(environ, start_response, exchange, target, agreed)
         elif exchange.method == 'GET':
-            in_loop(gateway.get, exchange, target, handshake)
+            runtime.loop.run_callback(gateway.get, exchange, target)
         else:
             self._post(environ, exchange, target.transport)
         return exchange.finish(start_response)
@@ -159,17 +158,13 @@ class WSGIDoor:
         if isinstance(sock, BorrowedSocket):
             early += sock.pending()
         self.gateway.engine.runtime.loop.run_callback(  # type: ignore[attr-defined]
-            self._start, exchange, target, agreed, sock, early, WSGIHandshake(environ))
+            self.gateway.websocket, exchange, target, agreed, sock, early)
         if isinstance(sock, BorrowedSocket):
             sock.wait()
             close = getattr(environ['wsgi.input'], 'close', None)
             if close is not None:
                 close()  # nothing more is to be read as a request
         return done
-
-    def _start(self, exchange: WSGIExchange, target: Any, agreed: Upgrade, sock: Any,
-               early: bytes, handshake: WSGIHandshake) -> None:
-        self.gateway.websocket(exchange, target, agreed, sock, early, lambda: handshake)
 
 
 def _pywsgi_socket(environ: dict[str, Any]) -> Any:
