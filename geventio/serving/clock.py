@@ -37,7 +37,7 @@ class Wheel:
             before, self._width = self._width, width
             self._stop()
             for index, bucket in old.items():
-                for entry in bucket:
+                for entry in list(bucket):
                     self.schedule(entry, index * before - now)
 
     def schedule(self, entry: Any, delay: float) -> None:
@@ -64,7 +64,7 @@ class Wheel:
             due = [index for index in range(self._last + 1, current + 1) if index in self._buckets]
         self._last = current
         for index in due:
-            for entry in self._buckets.pop(index):
+            for entry in list(self._buckets.pop(index)):
                 if entry.bucket is None:
                     continue
                 entry.bucket = None
