@@ -39,9 +39,8 @@ class Config:
     :param max_http_buffer_size: largest message or POST body accepted from a client.
     :param max_attachments: most binary attachments of one packet.
     :param max_namespaces: most namespaces one client may join.
-    :param max_outbox_size: bytes that may wait for one client that does not read; a client
-        over it is closed with ``transport error``.
-    :param high_water_mark: bytes waiting for a client from which volatile packets are dropped.
+    :param max_outbox_size: bytes that may wait for one client that does not read, behind the
+        message being sent; a client over it is closed with ``slow client``.
     :param max_connections: most sessions at a time; further handshakes are answered 503.
         None means no limit.
     :param http_compression: whether polling answers may be compressed.
@@ -73,7 +72,6 @@ class Config:
     max_attachments: int = 10
     max_namespaces: int = 100
     max_outbox_size: int = 16_000_000
-    high_water_mark: int = 65_536
     max_connections: int | None = None
     http_compression: bool = True
     compression_threshold: int = 1024
@@ -125,7 +123,7 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
                 value = value[0]
             out[name] = _positive(name, value)
     for name in ('max_http_buffer_size', 'max_attachments', 'max_namespaces',
-                 'max_outbox_size', 'high_water_mark', 'compression_threshold', 'max_connections'):
+                 'max_outbox_size', 'compression_threshold', 'max_connections'):
         value = out.get(name)
         if value is None and name in ('max_connections',):
             continue

@@ -41,7 +41,7 @@ class WebSocketTransport:
     :param runtime: the loop and its services.
     :param encoding: how packets become frames.
     :param reader: the frame reader.
-    :param limit: bytes that may wait for the client.
+    :param limit: bytes that may wait behind the piece being sent.
     :ivar session: who takes the packets: the session, or the probe of an upgrade.
     """
 
@@ -159,15 +159,11 @@ class WebSocketTransport:
     def _queue(self, data: bytes) -> int:
         """``send`` while the kernel refuses."""
         assert self._backlog is not None
-        if self._size + len(data) > self._limit:
+        # The piece being sent does not count: it may be one large message on its way.
+        if self._size - len(self._backlog[0]) + len(data) > self._limit:
             log.warning('a client that does not read was closed: more than %d bytes waited '
                         '(max_outbox_size)', self._limit)
-            self._backlog.clear()
-            self._size = 0
-            session = self.session
-            if session is not None:
-                session.end(SLOW_CLIENT, CloseCode.POLICY_VIOLATION, 'client does not read')
-            self._release()
+            self.lost(SLOW_CLIENT)
         else:
             self._backlog.append(data)
             self._size += len(data)
