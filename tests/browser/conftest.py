@@ -1,0 +1,42 @@
+"""A Chromium for the tests of this folder, and the folder for its pictures."""
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .cdp import Browser, launch
+
+
+@pytest.fixture(scope='session')
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The browser: skipped where there is none, except in continuous integration."""
+    executable = os.environ.get('CHROMIUM') or shutil.which('chromium')
+    if not executable:
+        message = 'no chromium found; CHROMIUM may name the executable'
+        if os.environ.get('CI') == 'true':
+            pytest.fail(message)
+        pytest.skip(message)
+    with launch(executable, tmp_path_factory.mktemp('profile')) as running:
+        yield running
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """The browser for one test: its pages are closed, and none may have met an uncaught error."""
+    yield chromium
+    errors = []
+    for page in chromium.pages:
+        page.close()
+        errors += page.errors
+    assert errors == []
+
+
+@pytest.fixture(scope='session')
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots go: the folder named by BROWSER_PICTURES, or else a temporary one."""
+    folder = os.environ.get('BROWSER_PICTURES')
+    return Path(folder) if folder else tmp_path_factory.mktemp('pictures')
