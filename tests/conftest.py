@@ -30,6 +30,11 @@ settings.load_profile('patient')
 TIMEOUT = 5
 
 
+def host_of(address):
+    """What the Host header says."""
+    return f'{address[0]}:{address[1]}'
+
+
 class Response:
     """An answer: ``status``, ``headers`` (lower-case dict) and ``body``."""
 
@@ -54,7 +59,7 @@ class Connection:
     def send(self, method, target, body=b'', headers=()):
         if self.http.our_state is h11.DONE:
             self.http.start_next_cycle()
-        fields = [('Host', '%s:%d' % self.address[:2]), *headers]
+        fields = [('Host', host_of(self.address)), *headers]
         if body or method == 'POST':
             fields.append(('Content-Length', str(len(body))))
         data = self.http.send(h11.Request(method=method, target=target, headers=fields))
@@ -88,7 +93,7 @@ class WebSocket:
     """A WebSocket client over ``websockets``' protocol object."""
 
     def __init__(self, address, target, headers=(), extensions=None):
-        host = '%s:%d' % address[:2]
+        host = host_of(address)
         self.sock = socket.create_connection(address, timeout=TIMEOUT)
         self.protocol = ClientProtocol(parse_uri(f'ws://{host}{target}'), extensions=extensions)
         request = self.protocol.connect()

@@ -38,7 +38,7 @@ class Transport(Protocol):
     def writable(self) -> bool:
         """Whether a packet would leave at once (volatile packets are dropped otherwise)."""
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int | None, reason: str) -> None:
         """Say goodbye in the transport's way and release everything; never blocks."""
 
 

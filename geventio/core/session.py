@@ -125,11 +125,11 @@ class Session:
         self.upgrading = None
         self.upper.transport_changed(transport)
 
-    def end(self, reason: str, code: int = 1000, text: str = '') -> None:
+    def end(self, reason: str, code: int | None = 1000, text: str = '') -> None:
         """End the session, once: later calls do nothing.
 
         :param reason: what the upper layer is told.
-        :param code: WebSocket close code for the client.
+        :param code: WebSocket close code for the client; None sends none.
         :param text: plain reason for the client.
         """
         if self.closed is not None:
@@ -175,7 +175,7 @@ class _Gone:
     def writable(self) -> bool:
         return False
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int | None, reason: str) -> None:
         pass
 
 

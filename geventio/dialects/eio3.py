@@ -12,6 +12,7 @@ from typing import Any
 from ..core.client import Client
 from ..core.session import PING_TIMEOUT, TRANSPORT_ERROR, Session
 from ..core.socket import Socket
+from ..errors import HTTPError, ProtocolError
 from ..protocol import socketio
 from ..protocol.engineio import (
     Packet,
@@ -88,7 +89,12 @@ class Client4(Client):
     def connect(self, nsp: str, auth: Any) -> None:
         """CONNECT; a query string behind the name takes the place of auth."""
         name, _, query = nsp.partition('?')
-        super().connect(name, parse_query(query) if query else auth)
+        if query:
+            try:
+                auth = parse_query(query, single=())
+            except HTTPError as error:
+                raise ProtocolError(error.reason) from None
+        super().connect(name, auth)
 
     def new_sid(self, nsp: str) -> str:
         """Clients of this generation work their ids out themselves."""

@@ -166,6 +166,9 @@ class PollingTransport:
         except ProtocolError as error:
             log.info('parse error: %s', error)
             session.end(PARSE_ERROR)
+        except Exception:  # a defect of ours must not leave half a connection
+            log.exception('error while a packet was taken')
+            session.end(TRANSPORT_ERROR)
 
     # -- end ----------------------------------------------------------------------------------
 
@@ -177,7 +180,7 @@ class PollingTransport:
             exchange.packets(*self.encoding.body([self.encoding.text('6')]))
         return packets
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int | None, reason: str) -> None:
         """Tell the client in the waiting GET, or in the next one if the server closes."""
         session = self.session
         exchange, self._get = self._get, None

@@ -109,6 +109,9 @@ class WebSocketTransport:
                 except ProtocolError as error:
                     log.info('parse error: %s', error)
                     session.end(PARSE_ERROR, CloseCode.POLICY_VIOLATION, str(error))
+                except Exception:  # a defect of ours must not leave half a connection
+                    log.exception('error while a packet was taken')
+                    session.end(TRANSPORT_ERROR, CloseCode.INTERNAL_ERROR)
             elif kind is Ping:
                 self.runtime.push(self, frame(OP_PONG, event.data))
             elif kind is Close:
@@ -124,7 +127,7 @@ class WebSocketTransport:
     def _peer_closed(self, code: int | None) -> None:
         session = self.session
         if session is not None:
-            session.end(TRANSPORT_CLOSE, code if code and code < 1004 else 1000)
+            session.end(TRANSPORT_CLOSE, code)
         elif self._linger is not None:  # the answer to our close frame
             self._release()
 

@@ -199,7 +199,6 @@ def kicked(settings: dict[str, Any]) -> None:
     same(peer.next('said'), ('goodbye', b'bye'))
     same(peer.next('disconnect'), (peer.client.reason.SERVER_DISCONNECT,))
     same(peer.reason(sid), 'server disconnect')
-    peer.leave()
 
 
 def large(settings: dict[str, Any]) -> None:

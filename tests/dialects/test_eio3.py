@@ -233,6 +233,17 @@ def test_refused(client, packet, answer):
     assert client.receive() == '430[]'
 
 
+@pytest.mark.parametrize('query', ['sid=a&sid=b', 'a=1&a=2', '=&&=', '%zz'])
+def test_odd_queries(client, query):
+    client.send(f'40/chat?{query},')
+    assert client.receive() == '40/chat,'
+
+
+def test_query_of_too_many_fields_ends_the_connection(client):
+    client.send('40/chat?' + 'a&' * 1000 + ',')
+    assert client.receive_until_closed()[1] == (1008, 'too many query fields')
+
+
 def test_second_connect_ends_the_connection(client):
     client.send('40/chat,')
     client.send('40/chat,')

@@ -29,7 +29,7 @@ class Trial {
 
   /** A name that no other process of this run uses. */
   unique(name) {
-    return `${name} ${this.kind.client} ${this.kind.transport}`;
+    return `${name} ${this.kind.client} ${this.kind.transport} ${process.pid}`;
   }
 
   /** The reason the server's disconnect handler was given for a socket id, waited for. */
