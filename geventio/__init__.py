@@ -19,8 +19,9 @@ from .extension.verbs import (
     send,
 )
 from .extension.views import Namespace
+from .serving.engine_server import EngineServer
 from .serving.handler import WebSocketHandler
-from .serving.server import EngineServer, Server
+from .serving.server import Server
 
 __all__ = [
     'ConfigError',

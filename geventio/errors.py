@@ -64,7 +64,7 @@ class TimeoutError(GeventioError, builtins.TimeoutError):
     """An acknowledgement did not arrive in time."""
 
 
-class ConnectionRefusedError(GeventioError, builtins.ConnectionRefusedError):
+class ConnectionRefusedError(GeventioError):
     """Raised by a ``connect`` handler to refuse the client.
 
     ``ConnectionRefusedError('message', *data)``: the message and the data reach the client in

@@ -82,7 +82,7 @@ class Collector:
 
     def start(self) -> None:
         """Wait for each socket; ends at once when there is none."""
-        for socket in self._open:
+        for socket in list(self._open):
             socket.expect(self._id, self)
         if not self._open:
             self._finish(None)

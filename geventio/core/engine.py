@@ -21,6 +21,8 @@ class Engine:
 
     :param config: the options.
     :param make_id: makes a new unguessable transport id.
+    :ivar runtime: the loop it lives on; None before it serves.
+    :ivar on_bind: called with the runtime once there is one.
     :ivar last_words: transport id -> polling transport of a session the server has closed, which
         waits for one more GET to say so.
     :param upper: called with a new session, returns the layer above it. It is called before the
@@ -35,7 +37,14 @@ class Engine:
         self.sessions: dict[str, Session] = {}
         self.last_words: dict[str, Any] = {}
         self.runtime: Runtime = None  # type: ignore[assignment]
+        self.on_bind: list[Callable[[Runtime], Any]] = []
         self.stopping = False
+
+    def bind(self, runtime: Runtime) -> None:
+        """Live on a loop from now on."""
+        self.runtime = runtime
+        for callback in self.on_bind:
+            callback(runtime)
 
     def full(self) -> bool:
         """Whether no further session may be opened."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConnectionRefusedError
@@ -18,6 +20,18 @@ if TYPE_CHECKING:
     from .socket import Socket
 
 log = logging.getLogger('geventio')
+
+#: What a handler may raise to end the program. Everything else is an error of the handler, also
+#: what is no Exception: a gevent Timeout nobody caught.
+FATAL = (SystemExit, KeyboardInterrupt)
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """A function's module and name, for the log."""
+    while isinstance(function, partial):
+        function = function.func
+    name = getattr(function, '__qualname__', None)
+    return repr(function) if name is None else f'{function.__module__}.{name}'
 
 
 class Event:
@@ -39,14 +53,14 @@ class Event:
         self.ack = ack
 
     def run(self) -> None:
-        """Call the handler and answer the client. Never raises."""
+        """Call the handler and answer the client; a handler that raises gives no answer."""
         try:
             result = self.call()
-        except Exception as error:
-            handled = self.failed(error)
-            if handled is None:
-                return
-            result = handled[0]
+        except FATAL:
+            raise
+        except BaseException as error:
+            self.failed(error)
+            return
         if self.ack is not None:
             self.answer(result)
 
@@ -54,11 +68,11 @@ class Event:
         """Call the handler; the ways of Socket.IO without Flask: ``handler(sid, *args)``."""
         return self.handler(self.socket.sid, *self.args)
 
-    def failed(self, error: Exception) -> tuple[Any] | None:
-        """The handler raised. Returns a 1-tuple with the value to answer with, or None."""
-        log.error('error in the handler of %r (namespace %s)', self.name,
+    def failed(self, error: BaseException) -> None:
+        """The handler raised what nothing else takes care of."""
+        log.error('error in %s, the %s (namespace %s)', name_of(self.handler),
+                  'callback' if self.name is None else f'handler of {self.name!r}',
                   self.socket.namespace.name, exc_info=error)
-        return None
 
     def answer(self, result: Any) -> None:
         """Send the acknowledgement the client asked for."""
@@ -68,7 +82,8 @@ class Event:
         try:
             packets = namespace.server.parser.encode(ACK, namespace.name, self.ack, values)
         except (TypeError, ValueError) as error:
-            log.error('the handler of %r returned what cannot be sent: %s', self.name, error)
+            log.error('%s, the handler of %r (namespace %s), returned what cannot be sent: %s',
+                      name_of(self.handler), self.name, namespace.name, error)
             return
         socket.send(packets)
 
@@ -84,17 +99,20 @@ class Connect:
     def run(self) -> None:
         socket = self.event.socket
         namespace = socket.namespace
+        refusal: dict[str, Any] | None = {'message': 'Internal server error'}
         try:
             refusal = self.refusal(self.event.call())
         except ConnectionRefusedError as error:
             refusal = error.error_args
-        except Exception as error:
+        except FATAL:
+            raise
+        except BaseException as error:
             self.event.failed(error)
-            refusal = {'message': 'Internal server error'}
-        if refusal is None:
-            namespace.accept(socket)
-        else:
-            namespace.refuse(socket, refusal)
+        finally:
+            if refusal is None:
+                namespace.accept(socket)
+            else:
+                namespace.refuse(socket, refusal)
 
     def refusal(self, result: Any) -> dict[str, Any] | None:
         """What a connect handler's return value means: None lets the client in."""
@@ -114,9 +132,7 @@ class Disconnect:
     def run(self) -> None:
         socket = self.event.socket
         try:
-            self.event.call()
-        except Exception as error:
-            self.event.failed(error)
+            self.event.run()
         finally:
             socket.namespace.remove(socket)
 
@@ -133,29 +149,35 @@ class Callback:
     def run(self) -> None:
         try:
             self.fn(*self.args)
-        except Exception as error:
-            log.error('error in %r', self.fn, exc_info=error)
+        except FATAL:
+            raise
+        except BaseException as error:
+            log.error('error in %s', name_of(self.fn), exc_info=error)
 
 
 class Mailbox:
-    """Events of one socket, run strictly one after another by one greenlet at a time."""
+    """Events of one socket, run strictly one after another by one greenlet at a time.
 
-    __slots__ = ('_busy', '_events')
+    Each runs in a context of its own, as those that have a greenlet to themselves do.
+    """
+
+    __slots__ = ('_busy', '_jobs')
 
     def __init__(self) -> None:
-        self._events: deque[Event] = deque()
+        self._jobs: deque[Any] = deque()
         self._busy = False
 
-    def put(self, event: Event, start: Callable[[Any], None]) -> None:
-        """Queue an event; ``start`` runs the mailbox if nobody does."""
-        self._events.append(event)
+    def put(self, job: Any, start: Callable[[Any], None]) -> None:
+        """Queue a job; ``start`` runs the mailbox if nobody does."""
+        self._jobs.append(job)
         if not self._busy:
             self._busy = True
             start(self)
 
     def run(self) -> None:
+        context = copy_context()
         try:
-            while self._events:
-                self._events.popleft().run()
+            while self._jobs:
+                context.copy().run(self._jobs.popleft().run)
         finally:
             self._busy = False

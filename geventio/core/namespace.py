@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from ..protocol.socketio import DISCONNECT, EVENT, RESERVED
+from ..protocol.socketio import DISCONNECT, EVENT, RESERVED, Encoded
 from .acks import Ack, Collector, Done
 from .event import Connect, Disconnect, Mailbox
 from .parcel import Parcel
@@ -57,7 +57,7 @@ class Namespace:
             handler, args = server.adapt(route, self.name, name, args)
         event = server.event_class(socket, handler, name, args, ack)
         if socket.mailbox is None:
-            server.runtime.start(event)
+            server.runtime.enter(event)
         else:
             socket.mailbox.put(event, server.runtime.start)
 
@@ -148,8 +148,7 @@ class Namespace:
 
     # -- the way out --------------------------------------------------------------------------
 
-    def packets(self, event: Any, args: Collection[Any], id: int | None = None
-                ) -> list[str | bytes]:
+    def packets(self, event: Any, args: Collection[Any], id: int | None = None) -> Encoded:
         """An event as transport packets.
 
         :raises ValueError: a reserved name, or data that contains itself.
@@ -157,7 +156,7 @@ class Namespace:
         """
         if event in RESERVED:
             raise ValueError(f'{event!r} is a reserved event name and cannot be emitted')
-        encoded: list[str | bytes] = self.server.parser.encode(
+        encoded: Encoded = self.server.parser.encode(
             EVENT, self.name, id, [event, *args])
         return encoded
 

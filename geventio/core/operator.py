@@ -184,12 +184,16 @@ def call(namespace: Namespace, event: Any, args: Iterable[Any], sid: str,
 
     Returns None, the value, or a tuple of several values.
 
-    :raises geventio.errors.NotConnectedError: there is no such socket, or it left.
+    :raises geventio.errors.NotConnectedError: there is no such socket, it left, or its connect
+        handler has not accepted it yet.
     :raises geventio.errors.TimeoutError: no answer in time.
     """
     socket = namespace.rooms.sockets.get(sid)
     if socket is None or socket.left is not None:
         raise NotConnectedError(f'no client with the id {sid!r} in {namespace.name}')
+    if not socket.connected:
+        raise NotConnectedError(f'the client {sid!r} cannot answer yet: its connect handler has '
+                                'not accepted it')
     waiter = namespace.server.runtime.waiter()
     namespace.ask(event, tuple(args), socket, timeout,
                   lambda error, values: waiter.set((error, values)))

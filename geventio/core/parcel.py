@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..protocol.socketio import Encoded
+
 
 class Parcel:
     """One Socket.IO packet as transport packets, with a cache ``{encoding: item}``."""
 
     __slots__ = ('_items', 'packets')
 
-    def __init__(self, packets: list[str | bytes]) -> None:
+    def __init__(self, packets: Encoded) -> None:
         self.packets = packets
         self._items: dict[Any, Any] = {}
 
@@ -23,5 +25,7 @@ class Parcel:
         try:
             return self._items[encoding]
         except KeyError:
-            item = self._items[encoding] = encoding.pack(self.packets)
+            packets = self.packets
+            item = self._items[encoding] = (
+                encoding.text(packets) if packets.__class__ is str else encoding.pack(packets))
             return item

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Any
 
 Handler = Callable[..., Any]
@@ -36,43 +36,66 @@ class Registry:
     """Handlers and namespace classes of one server.
 
     :ivar handlers: namespace (a name, ``'*'`` or a pattern) -> event -> handler.
-    :ivar namespace_handlers: namespace -> object with ``trigger_event``.
+    :ivar catch_all: namespace -> handler of every event, ``'*'``.
+    :ivar namespace_handlers: namespace -> object with ``find_handler``.
     """
 
     def __init__(self, namespaces: tuple[str, ...]) -> None:
         self.handlers: dict[NamespaceKey, dict[str, Handler]] = {}
+        self.catch_all: dict[NamespaceKey, Handler] = {}
         self.namespace_handlers: dict[NamespaceKey, Any] = {}
+        self._patterns: list[re.Pattern[str]] = []
         self.declared = {n if n == '*' or n.startswith('/') else '/' + n for n in namespaces}
 
     def add(self, event: str, handler: Handler, namespace: NamespaceKey) -> None:
         """Register a handler; a later one for the same event takes its place.
 
-        :raises TypeError: the handler cannot be called.
+        :raises TypeError: the handler cannot be called, or is a coroutine function.
         """
         if not callable(handler):
             raise TypeError(f'the handler for {event!r} must be a function, not {handler!r}')
-        self.handlers.setdefault(namespace, {})[event] = handler
+        if inspect.iscoroutinefunction(handler):
+            raise TypeError(f'the handler for {event!r} is a coroutine function; geventio runs '
+                            'handlers in greenlets: write def, not async def')
+        self._note(namespace)
+        if event == '*':
+            self.catch_all[namespace] = handler
+        else:
+            self.handlers.setdefault(namespace, {})[event] = handler
+
+    def add_namespace(self, handler: Any) -> None:
+        """Register an object for the namespace in its attribute ``namespace``."""
+        self._note(handler.namespace)
+        self.namespace_handlers[handler.namespace] = handler
+
+    def _note(self, namespace: NamespaceKey) -> None:
+        if isinstance(namespace, re.Pattern) and namespace not in self._patterns:
+            self._patterns.append(namespace)
 
     def events(self, nsp: str) -> dict[str, Handler]:
         """The exact handlers of one namespace (the live dict)."""
         return self.handlers.setdefault(nsp, {})
 
     def knows(self, nsp: str) -> bool:
-        """Whether a client may join ``nsp``."""
-        return (self.static(nsp) or '*' in self.declared or bool(self.handlers.get('*'))
-                or '*' in self.namespace_handlers or self._pattern(nsp) is not None)
+        """Whether a client may join ``nsp``: it was named, or a rule lets it in.
+
+        Handlers for ``'*'`` are no such rule: they serve the namespaces that are let in.
+        """
+        return nsp[:1] == '/' and (
+            self.static(nsp) or '*' in self.declared
+            or any(pattern.fullmatch(nsp) for pattern in self._patterns))
 
     def static(self, nsp: str) -> bool:
         """Whether ``nsp`` was named by the program (and not matched by a rule)."""
-        return (nsp == '/' or bool(self.handlers.get(nsp)) or nsp in self.namespace_handlers
-                or nsp in self.declared)
+        return (nsp == '/' or bool(self.handlers.get(nsp)) or nsp in self.catch_all
+                or nsp in self.namespace_handlers or nsp in self.declared)
 
-    def _pattern(self, nsp: str) -> NamespaceKey | None:
-        for keys in (self.handlers, self.namespace_handlers):
-            for key in keys:
-                if isinstance(key, re.Pattern) and key.fullmatch(nsp):
-                    return key
-        return None
+    def _keys(self, nsp: str) -> Iterable[tuple[NamespaceKey, bool]]:
+        """Where to look, in order, and whether that stands for many namespaces."""
+        if not self._patterns:
+            return (nsp, False), ('*', True)
+        matching = [(pattern, True) for pattern in self._patterns if pattern.fullmatch(nsp)]
+        return [(nsp, False), *matching, ('*', True)]
 
     def find(self, nsp: str, event: str) -> Route | None:
         """The handler for an event, or None.
@@ -80,30 +103,37 @@ class Registry:
         Exact before ``'*'``, functions before classes; ``connect`` and ``disconnect`` are never
         handed to an ``'*'`` handler of events.
         """
-        catch_all = event not in ('connect', 'disconnect')
-        pattern = self._pattern(nsp)
-        for key, wild in ((nsp, False), (pattern, True), ('*', True)):
-            handlers = self.handlers.get(key) if key is not None else None
-            if handlers:
-                if event in handlers:
-                    return Route(handlers[event], any_namespace=wild)
-                if catch_all and '*' in handlers:
-                    return Route(handlers['*'], True, wild)
-        for key, wild in ((nsp, False), (pattern, True), ('*', True)):
-            target = self.namespace_handlers.get(key) if key is not None else None
-            if target is not None:
-                fn = target.find_handler(event)
-                if fn is not None:
-                    return Route(fn, any_namespace=wild)
+        life = event in ('connect', 'disconnect')
+        keys = self._keys(nsp)
+        for key, wild in keys:
+            handlers = self.handlers.get(key)
+            if handlers and event in handlers:
+                return Route(handlers[event], any_namespace=wild)
+            if not life and key in self.catch_all:
+                return Route(self.catch_all[key], True, wild)
+        if self.namespace_handlers:
+            for key, wild in keys:
+                target = self.namespace_handlers.get(key)
+                if target is not None:
+                    fn = target.find_handler(event)
+                    if fn is not None:
+                        return Route(fn, any_namespace=wild)
         return None
 
 
-@lru_cache(maxsize=1024)
 def takes(fn: Handler, count: int) -> bool:
     """Whether ``fn`` can be called with ``count`` positional arguments.
 
     Looked up from the signature: calling to find out would run a handler twice.
     """
+    while isinstance(fn, partial):  # often made for one call: not worth a place in the cache
+        count += len(fn.args)
+        fn = fn.func
+    return _takes(fn, count)
+
+
+@lru_cache(maxsize=1024)
+def _takes(fn: Handler, count: int) -> bool:
     try:
         signature = inspect.signature(fn)
     except (TypeError, ValueError):

@@ -82,6 +82,9 @@ class Runtime(Protocol):
     def start(self, job: Any) -> None:
         """Run ``job.run()`` in a pooled greenlet, at once when called from the loop."""
 
+    def enter(self, job: Any) -> None:
+        """The same for callers that are in the loop for certain."""
+
     def now(self) -> float:
         """Monotonic seconds."""
 

@@ -48,6 +48,7 @@ class SocketIOServer:
     :param make_id: makes a new unguessable id.
     :param make_adapter: makes the adapter of a namespace.
     :param parser: how packets are written; see TextParser.
+    :ivar runtime: the loop it lives on; None before it serves.
     """
 
     #: What carries an event to a handler.
@@ -62,11 +63,11 @@ class SocketIOServer:
         self.registry = Registry(config.namespaces)
         self.namespaces: dict[str, Namespace] = {}
         self.engine = Engine(config, make_id, self._new_client)
+        self.engine.on_bind.append(self._bound)
+        self.runtime: Runtime = None  # type: ignore[assignment]
 
-    @property
-    def runtime(self) -> Runtime:
-        """The loop this server lives on; None before it serves."""
-        return self.engine.runtime
+    def _bound(self, runtime: Runtime) -> None:
+        self.runtime = runtime
 
     def _new_client(self, session: Session) -> Upper:
         client: Upper = session.client_class(self, session)  # type: ignore[attr-defined]
@@ -83,10 +84,7 @@ class SocketIOServer:
 
     def find_namespace(self, name: str) -> Namespace | None:
         """The namespace a client asks for, or None when it may not exist."""
-        namespace = self.namespaces.get(name)
-        if namespace is None and self.registry.knows(name):
-            namespace = self.namespace(name)
-        return namespace
+        return self.namespace(name) if self.registry.knows(name) else None
 
     def namespace_emptied(self, namespace: Namespace) -> None:
         """A socket left: namespaces that a client's wish created end with the last one."""

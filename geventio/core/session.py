@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ProtocolError
+from ..protocol.socketio import Encoded
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -98,20 +99,15 @@ class Session:
 
     # -- the way out ------------------------------------------------------------------------
 
-    def send(self, packets: list[str | bytes]) -> None:
-        """Queue packets that belong together. Nothing happens once the session is closed."""
+    def send(self, packets: Encoded) -> None:
+        """Queue a packet: one text, or several transport packets that belong together.
+
+        Nothing happens once the session is closed.
+        """
         transport = self.transport
         encoding = transport.encoding
-        if len(packets) == 1 and packets[0].__class__ is str:
-            item = encoding.text(packets[0])
-        else:
-            item = encoding.pack(packets)
+        item = encoding.text(packets) if packets.__class__ is str else encoding.pack(packets)
         self.engine.runtime.push(transport, item)
-
-    def send_text(self, packet: str) -> None:
-        """Queue one text packet (with its type digit)."""
-        transport = self.transport
-        self.engine.runtime.push(transport, transport.encoding.text(packet))
 
     # -- life -------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..protocol.socketio import Encoded
 from .session import GONE
 
 if TYPE_CHECKING:
@@ -51,15 +52,13 @@ class Socket:
 
     # -- the way out ------------------------------------------------------------------------
 
-    def send(self, packets: list[str | bytes]) -> None:
-        """Queue transport packets that belong together."""
+    def send(self, packets: Encoded) -> None:
+        """Queue a packet: one text, or several transport packets that belong together."""
         transport = self.transport
         encoding = transport.encoding
-        if len(packets) == 1 and packets[0].__class__ is str:
-            item = encoding.text(packets[0])
-        else:
-            item = encoding.pack(packets)
-        self.client.server.runtime.push(transport, item)
+        self.client.server.runtime.push(
+            transport, encoding.text(packets) if packets.__class__ is str
+            else encoding.pack(packets))
 
     # -- acks ---------------------------------------------------------------------------------
 

@@ -160,7 +160,7 @@ class Session3(Session):
         digit = packet[:1]
         if digit == '2':
             self.heard = self.engine.runtime.now()
-            self.send_text('3')
+            self.send('3')
         elif digit == '3':  # only the client sends pings
             self.end(TRANSPORT_ERROR, 1002, 'a pong from a client')
         else:

@@ -121,5 +121,5 @@ class Session4(Session):
         if rest > 0:
             return rest
         self.waiting_since = now
-        self.send_text('2')
+        self.send('2')
         return min(config.ping_interval, config.ping_timeout + config.ping_grace)

@@ -11,13 +11,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Request
-from flask.ctx import RequestContext
 from flask.globals import _cv_app, _cv_request
+from flask.sessions import SessionMixin
+from flask.signals import appcontext_tearing_down, request_tearing_down
 
-from ..core.event import Event
+from ..core.event import Event, log, name_of
+from ..errors import ConnectionRefusedError
 
 if TYPE_CHECKING:
     from .extension import SocketIO
+    from .server import FlaskServer
+
+# Who listens to Flask's signals; without blinker there are none.
+_request_listeners: dict[Any, Any] = getattr(request_tearing_down, 'receivers', {})
+_app_listeners: dict[Any, Any] = getattr(appcontext_tearing_down, 'receivers', {})
 
 
 def request_class(app: Any) -> type[Request]:
@@ -32,63 +39,91 @@ def request_class(app: Any) -> type[Request]:
         @property
         def event(self) -> dict[str, Any]:
             """``{'message': name, 'args': tuple}``; the name is None in an ack callback."""
-            event = _cv_request.get()
+            event = current_event()
             return {'message': event.name, 'args': tuple(event.args)}
 
     return SocketRequest
 
 
 class FlaskEvent(Event):
-    """An event that is the app context and the request context of its handler."""
+    """An event that is the app context and the request context of its handler.
 
-    __slots__ = ('_after', '_flashes_', '_g', '_opened', '_tokens')
+    It has a ``__dict__``, because Flask extensions keep things on contexts.
+    """
+
+    __slots__ = ('__dict__', '__weakref__', '_after', '_flashes_', '_g', '_opened', '_tokens')
 
     # -- running --------------------------------------------------------------------------------
 
     def call(self) -> Any:
         _cv_app.set(self)  # type: ignore[arg-type]
         _cv_request.set(self)  # type: ignore[arg-type]
-        app = self.app
-        if not (app.teardown_request_funcs or app.teardown_appcontext_funcs):
+        app = self.socket.client.server.flask_app  # type: ignore[attr-defined]
+        if (app.teardown_appcontext_funcs or app.teardown_request_funcs or _app_listeners
+                or _request_listeners):
+            return self._call_and_tear_down()
+        try:
             result = self.handler(*self.args)
-        else:
-            result = self._call_and_tear_down(app)
+        except Exception as error:
+            return self.handle(error)
         if hasattr(self, '_opened'):
-            self._save_session(app)
+            self._save_session()
         return result
 
-    def _call_and_tear_down(self, app: Any) -> Any:
-        error: BaseException | None = None
+    def _call_and_tear_down(self) -> Any:
+        unhandled: BaseException | None = None
         try:
-            return self.handler(*self.args)
-        except BaseException as raised:
-            error = raised
+            try:
+                result = self.handler(*self.args)
+            except Exception as error:
+                return self.handle(error)
+            if hasattr(self, '_opened'):
+                self._save_session()
+            return result
+        except BaseException as error:
+            unhandled = error
             raise
         finally:
-            app.do_teardown_request(error)
-            app.do_teardown_appcontext(error)
+            self.tear_down(unhandled)
 
-    def _save_session(self, app: Any) -> None:
-        """Write back a session that was opened for this event alone."""
-        session = self._opened
-        if not app.session_interface.is_null_session(session) and session.modified:
-            app.session_interface.save_session(app, session, app.response_class())
+    def handle(self, error: Exception) -> Any:
+        """Have the application's error handler deal with what the handler raises.
 
-    def failed(self, error: Exception) -> tuple[Any] | None:
-        handler = self.extension.error_handler(self.socket.namespace.name)
-        if handler is None:
-            return super().failed(error)
+        Returns what it returns; raises again when there is none.
+        """
+        if not isinstance(error, ConnectionRefusedError):
+            handler = self.extension.error_handler(self.nsp, self.handler)
+            if handler is not None:
+                return handler(error)
+        raise error
+
+    def tear_down(self, error: BaseException | None) -> None:
+        """Run the application's teardown functions, those of the request first."""
+        app = self.app
         try:
-            return (handler(error),)
-        except Exception as raised:
-            return super().failed(raised)
+            if app.teardown_request_funcs or _request_listeners:
+                app.do_teardown_request(error)
+        finally:
+            if app.teardown_appcontext_funcs or _app_listeners:
+                app.do_teardown_appcontext(error)
 
-    # -- what Flask and its extensions read from a context --------------------------------------
+    def _save_session(self) -> None:
+        """Write back a session that was opened for this event alone."""
+        app, session = self.app, self._opened
+        interface = app.session_interface
+        if getattr(session, 'modified', True) and not interface.is_null_session(session):
+            interface.save_session(app, session, app.response_class())
+
+    # -- what the verbs ask ---------------------------------------------------------------------
+
+    @property
+    def server(self) -> FlaskServer:
+        server: FlaskServer = self.socket.client.server  # type: ignore[assignment]
+        return server
 
     @property
     def extension(self) -> SocketIO:
-        extension: SocketIO = self.socket.client.server.extension
-        return extension
+        return self.server.extension
 
     @property
     def nsp(self) -> str:
@@ -96,13 +131,20 @@ class FlaskEvent(Event):
         return self.socket.namespace.name
 
     @property
+    def sid(self) -> str:
+        """The client the verbs use when none is named."""
+        return self.socket.sid
+
+    @property
     def default_target(self) -> Any:
         """Whom ``emit`` reaches when nobody is named; None is everybody."""
         return self.socket.sid
 
+    # -- what Flask and its extensions read from a context --------------------------------------
+
     @property
     def app(self) -> Any:
-        return self.socket.client.server.extension.app
+        return self.server.flask_app
 
     @property
     def g(self) -> Any:
@@ -117,18 +159,18 @@ class FlaskEvent(Event):
         socket = self.socket
         request = socket.context
         if request is None:
-            extension = self.extension
+            server = self.server
             environ = socket.client.session.handshake.environ()
-            environ['flask.app'] = extension.app
-            request = socket.context = extension.request_class(environ)
+            environ['flask.app'] = server.flask_app
+            request = socket.context = server.request_class(environ)
             request.sid = socket.sid
             request.namespace = socket.namespace.name
-            request.json_module = extension.app.json
+            request.json_module = server.flask_app.json
         return request
 
     @property
     def session(self) -> Any:
-        if not self.extension.manage_session:
+        if not self.server.manage_session:
             try:
                 return self._opened
             except AttributeError:
@@ -165,80 +207,108 @@ class FlaskEvent(Event):
     def url_adapter(self) -> Any:
         return self.app.create_url_adapter(self.request)
 
-    def copy(self) -> RequestContext:
-        """A real request context, for code that takes one away with it."""
-        request = self.request
-        return RequestContext(self.app, request.environ, request, self.session)
+    def copy(self) -> FlaskEvent:
+        """The same request and session for code that takes them away with it."""
+        copy = _TakenEvent(self.socket, self.handler, self.name, self.args, None)
+        if hasattr(self, '_opened'):
+            copy._opened = self._opened
+        return copy
 
     def push(self) -> None:
-        """Be the app context again (``with app_ctx:``)."""
+        """Be the context again (``with app_ctx:``)."""
         if not hasattr(self, '_tokens'):
             self._tokens: list[Any] = []
-        self._tokens.append(_cv_app.set(self))  # type: ignore[arg-type]
+        self._tokens.append((_cv_app.set(self), _cv_request.set(self)))  # type: ignore[arg-type]
 
     def pop(self, exc: Any = None) -> None:
-        _cv_app.reset(self._tokens.pop())
+        app, request = self._tokens.pop()
+        _cv_request.reset(request)
+        _cv_app.reset(app)
 
     def __enter__(self) -> FlaskEvent:
         self.push()
         return self
 
-    def __exit__(self, *exc_info: Any) -> None:
-        self.pop()
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        self.pop(error)
+
+
+class _TakenEvent(FlaskEvent):
+    """The copy of an event that ``copy_current_request_context`` carries somewhere else."""
+
+    __slots__ = ()
+
+    def pop(self, exc: Any = None) -> None:
+        try:
+            if len(self._tokens) == 1:
+                self.tear_down(exc)
+        finally:
+            super().pop()
 
 
 class PushEvent(FlaskEvent):
-    """A call that no client asked for: a periodic push. It has no request and no session.
+    """A call that no client asked for, such as a periodic push: no request and no session.
 
-    :param extension: the SocketIO object.
+    :param server: the Socket.IO server of the application.
     :param nsp: namespace of the push.
     :param target: room that ``emit`` reaches, or None for everybody.
     """
 
-    __slots__ = ('_extension', '_nsp', '_target')
+    __slots__ = ('_nsp', '_server', '_target')
 
-    def __init__(self, extension: SocketIO, handler: Any, nsp: str, target: Any) -> None:
-        super().__init__(None, handler, None, (), None)  # type: ignore[arg-type]
-        self._extension = extension
+    def __init__(self, server: FlaskServer, handler: Any, args: Any, nsp: str, target: Any
+                 ) -> None:
+        super().__init__(None, handler, None, args, None)  # type: ignore[arg-type]
+        self._server = server
         self._nsp = nsp
         self._target = target
 
+    def call(self) -> Any:
+        _cv_app.set(self)  # type: ignore[arg-type]
+        return self._call_and_tear_down()
+
+    def tear_down(self, error: BaseException | None) -> None:
+        self.app.do_teardown_appcontext(error)
+
+    def failed(self, error: BaseException) -> None:
+        log.error('error in %s (namespace %s)', name_of(self.handler), self._nsp, exc_info=error)
+
     @property
-    def extension(self) -> SocketIO:
-        return self._extension
+    def server(self) -> FlaskServer:
+        return self._server
 
     @property
     def nsp(self) -> str:
         return self._nsp
 
     @property
+    def sid(self) -> str:
+        raise RuntimeError('there is no client at hand here: name one with sid= or to=')
+
+    @property
     def default_target(self) -> Any:
         return self._target
-
-    @property
-    def app(self) -> Any:
-        return self._extension.app
-
-    @property
-    def request(self) -> Any:
-        raise RuntimeError('a periodic push for many clients has no request')
-
-    @property
-    def session(self) -> Any:
-        raise RuntimeError('a periodic push for many clients has no session')
 
     @property
     def url_adapter(self) -> Any:
         return self.app.create_url_adapter(None)
 
+    def push(self) -> None:
+        if not hasattr(self, '_tokens'):
+            self._tokens = []
+        self._tokens.append(_cv_app.set(self))  # type: ignore[arg-type]
 
-class _Session(dict[str, Any]):
+    def pop(self, exc: Any = None) -> None:
+        _cv_app.reset(self._tokens.pop())
+
+
+class _Session(dict[str, Any], SessionMixin):
     """A client's session: a copy of what the cookie held when the client connected.
 
     It lives as long as the connection and is not written back; HTTP requests do not see it.
     """
 
-    modified = accessed = new = permanent = False
+    modified = accessed = False
 
 
 def _open_session(app: Any, request: Any) -> Any:
@@ -255,6 +325,9 @@ def current_event() -> FlaskEvent:
     event = _cv_request.get(None)
     if isinstance(event, FlaskEvent):
         return event
+    app_context = _cv_app.get(None)
+    if isinstance(app_context, FlaskEvent):
+        return app_context
     raise RuntimeError(
         'this function works only inside a geventio event handler; from a view or a background '
         'task use the methods of the SocketIO object (socketio.emit, ...)')

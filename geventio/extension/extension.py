@@ -2,98 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 import gevent
-from flask import Flask, Response
-from werkzeug.exceptions import HTTPException
+from flask import Flask
+from werkzeug._reloader import run_with_reloader
+from werkzeug.debug import DebuggedApplication
 
-from ..core.event import Event
-from ..core.operator import Operator
-from ..core.registry import Route, takes
-from ..errors import ConfigError
+from ..core.operator import Operator, as_rooms
+from ..core.registry import Registry
 from ..serving.running import run, stop
-from ..serving.server import Server
-from .context import FlaskEvent, PushEvent, current_event, request_class
+from .context import current_event
+from .options import server_options
 from .periodic import Push
+from .server import FlaskServer
 from .verbs import flat
 from .views import Namespace
-
-log = logging.getLogger('geventio')
-
-_OWN_OPTIONS = ('manage_session', 'message_queue', 'channel', 'resource', 'client_manager',
-                'logger', 'engineio_logger', 'json', 'always_connect', 'async_mode',
-                'monitor_clients')
-
-
-class FlaskServer(Server):
-    """The Socket.IO server under a SocketIO object: its events are Flask contexts."""
-
-    event_class = FlaskEvent
-
-    def __init__(self, extension: SocketIO, app: Any, options: dict[str, Any]) -> None:
-        self.extension = extension
-        default = getattr(getattr(extension.app, 'json', None), 'default', None)
-        super().__init__(app, json_default=default, **options)
-
-    def adapt(self, route: Route, nsp: str, name: Any, args: list[Any]) -> Any:
-        """Handlers of every event get its name first; the namespace is in ``request``."""
-        return route.fn, [name, *args] if route.any_event else args
-
-    def connect_event(self, socket: Any, route: Route, auth: Any) -> Event:
-        args = (auth,) if takes(route.fn, 1) else ()
-        return _ConnectEvent(socket, route.fn, 'connect', args, None)
-
-    def disconnect_event(self, socket: Any, route: Route, reason: str) -> Event:
-        args = (_REASONS.get(reason, reason),) if takes(route.fn, 1) else ()
-        return FlaskEvent(socket, route.fn, 'disconnect', args, None)
-
-    def in_background(self, callback: Callable[..., Any]) -> Any:
-        """A callback gets the context of the event it was given in, as far as there is one."""
-        try:
-            current = current_event()
-        except RuntimeError:
-            return super().in_background(callback)
-        socket = current.socket
-
-        def done(*args: Any) -> None:
-            event: FlaskEvent
-            if socket is None:
-                event = PushEvent(self.extension, callback, current.nsp, current.default_target)
-                event.args = args
-            else:
-                event = FlaskEvent(socket, callback, None, args, None)
-            self.runtime.start(event)
-
-        return done
-
-
-# What handlers are told, in the words of Flask-SocketIO where it has any.
-_REASONS = {
-    'client namespace disconnect': 'client disconnect',
-    'server namespace disconnect': 'server disconnect',
-    'forced server close': 'server disconnect',
-}
-
-
-class _ConnectEvent(FlaskEvent):
-    """A connect handler may also refuse with ``abort(401)`` or by returning a Response."""
-
-    __slots__ = ()
-
-    def call(self) -> Any:
-        try:
-            result = super().call()
-        except HTTPException as error:
-            result = error.get_response()
-            if isinstance(result, Response) or hasattr(result, 'status_code'):
-                log.info('connect handler refused with %s', error)
-                return False
-        if isinstance(result, Response):
-            return False
-        return result
 
 
 class SocketIO:
@@ -104,6 +29,10 @@ class SocketIO:
         client has a session of its own, made from the cookie it came with; False: Flask's
         session is opened and saved for each event), ``resource`` (another name for ``path``),
         ``logger`` and ``engineio_logger`` (True logs to stderr, or a logger).
+    :ivar app: the application; None before ``init_app``.
+    :ivar server: the Socket.IO server under it; None before ``init_app``.
+    :ivar server_options: the options as given.
+    :ivar wsgi_server: gevent's WSGI server while ``run`` serves.
     :raises ConfigError: an unknown option, naming the nearest, or a wrong value.
     """
 
@@ -123,41 +52,47 @@ class SocketIO:
         self.manage_session = True
         self.wsgi_server: Any = None
         self.async_mode = 'gevent'
-        self.request_class: Any = None
         self.exception_handlers: dict[str, Callable[..., Any]] = {}
         self.default_exception_handler: Callable[..., Any] | None = None
-        self._waiting: list[Callable[[FlaskServer], Any]] = []
+        self._stopped: Any = None
+        self._registrations: list[Callable[[Registry], None]] = []
         self._pushes: list[Push] = []
         if app is not None:
             self.init_app(app)
+        elif options:
+            server_options(options)  # a mistake is an error on the line that contains it
 
     def init_app(self, app: Flask, **options: Any) -> None:
         """Tie the extension to an application; handlers may have been registered before.
 
+        An application made anew (by a factory, for each test) may be tied to the same object:
+        it gets the same handlers, and from then on the object stands for it.
+
         :raises ConfigError: see the class.
         """
-        options = {**self.server_options, **options}
-        self.server_options = dict(options)
+        self.server_options.update(options)
+        ours = server_options(self.server_options)
         self.app = app
-        self.manage_session = bool(options.pop('manage_session', True))
-        _check_foreign(options)
-        self.request_class = request_class(app)
-        self.server = server = FlaskServer(self, app.wsgi_app, _engine_options(options))
+        self.manage_session = bool(self.server_options.get('manage_session', True))
+        self.server = server = FlaskServer(self, app, self.manage_session, ours)
         if not hasattr(app, 'extensions'):
             app.extensions = {}
         app.extensions['socketio'] = self
         app.wsgi_app = server  # type: ignore[method-assign]
-        waiting, self._waiting = self._waiting, []
-        for register in waiting:
-            register(server)
-        server.gateway.on_bind.append(self._start_pushes)
+        for register in self._registrations:
+            register(server.registry)
+        server.engine.on_bind.append(lambda runtime: self._start_pushes(server))
 
-    def _register(self, action: Callable[[FlaskServer], Any]) -> None:
-        """Do something with the server, now or as soon as there is one."""
+    def _register(self, registration: Callable[[Registry], None]) -> None:
+        """Register with the server there is, and with each there will be."""
+        if self.server is not None:
+            registration(self.server.registry)
+        self._registrations.append(registration)
+
+    def _ready(self) -> FlaskServer:
         if self.server is None:
-            self._waiting.append(action)
-        else:
-            action(self.server)
+            raise RuntimeError('this SocketIO object has no application yet: call init_app first')
+        return self.server
 
     # -- handlers -------------------------------------------------------------------------------
 
@@ -169,7 +104,7 @@ class SocketIO:
         :param namespace: a name, ``'*'`` or a compiled pattern; ``'/'`` by default.
         """
         def decorator(handler: Callable[..., Any]) -> Callable[..., Any]:
-            self._register(lambda server: server.on(message, handler, namespace))
+            self._register(lambda registry: registry.add(message, handler, namespace or '/'))
             return handler
 
         return decorator
@@ -194,7 +129,7 @@ class SocketIO:
             raise ValueError('on_namespace() takes an object of a subclass of geventio.Namespace, '
                              f'not {namespace_handler!r}')
         namespace_handler.socketio = self
-        self._register(lambda server: server.register_namespace(namespace_handler))
+        self._register(lambda registry: registry.add_namespace(namespace_handler))
 
     def on_error(self, namespace: str | None = None) -> Callable[..., Any]:
         """Decorator: what handles exceptions of a namespace's handlers, as ``handler(error)``."""
@@ -213,24 +148,45 @@ class SocketIO:
         self.default_exception_handler = exception_handler
         return exception_handler
 
-    def error_handler(self, namespace: str) -> Callable[..., Any] | None:
-        """The handler for exceptions of a namespace, or None."""
-        return self.exception_handlers.get(namespace, self.default_exception_handler)
+    def error_handler(self, namespace: str, handler: Callable[..., Any]
+                      ) -> Callable[..., Any] | None:
+        """What takes the exceptions of an event handler in a namespace, or None."""
+        found = self.exception_handlers.get(namespace, self.default_exception_handler)
+        if found is None:
+            owner = getattr(handler, '__self__', None)
+            if isinstance(owner, Namespace):
+                found = getattr(owner, 'error', None)
+        return found
 
     @property
-    def handlers(self) -> Any:
-        """Namespace -> event -> handler."""
-        return self.server.registry.handlers if self.server is not None else {}
+    def handlers(self) -> dict[Any, dict[str, Callable[..., Any]]]:
+        """Namespace -> event -> handler, ``'*'`` among the events."""
+        registry = self._all_registered()
+        found = {namespace: dict(events) for namespace, events in registry.handlers.items()}
+        for namespace, handler in registry.catch_all.items():
+            found.setdefault(namespace, {})['*'] = handler
+        return found
 
     @property
-    def namespace_handlers(self) -> Any:
+    def namespace_handlers(self) -> dict[Any, Namespace]:
         """Namespace -> class namespace."""
-        return self.server.registry.namespace_handlers if self.server is not None else {}
+        return self._all_registered().namespace_handlers
+
+    def _all_registered(self) -> Registry:
+        registry = Registry(())
+        for register in self._registrations:
+            register(registry)
+        return registry
+
+    @property
+    def sockio_mw(self) -> FlaskServer:
+        """The WSGI middleware around the application, which is the server itself."""
+        return self.server
 
     # -- the way out ----------------------------------------------------------------------------
 
-    def emit(self, event: Any, *args: Any, namespace: str = '/', to: Any = None, room: Any = None,
-             include_self: bool = True, skip_sid: Any = None,
+    def emit(self, event: Any, *args: Any, namespace: str | None = '/', to: Any = None,
+             room: Any = None, include_self: bool = True, skip_sid: Any = None,
              callback: Callable[..., Any] | None = None, ignore_queue: bool = False,
              broadcast: bool = True, except_: Any = None, volatile: bool = False,
              local: bool = False, timeout: float | None = None) -> None:
@@ -246,10 +202,10 @@ class SocketIO:
         :param local: only clients of this server.
         :param timeout: seconds an answer may take.
         """
-        if not include_self and skip_sid is None:
-            skip_sid = current_event().socket.sid
-        self.server.emit_args(event, flat(args), to if to is not None else room, skip_sid,
-                              namespace, callback, except_, volatile, local, timeout)
+        if not include_self:
+            skip_sid = (*as_rooms(skip_sid), current_event().sid)
+        self._ready().emit_args(event, flat(args), to if to is not None else room, skip_sid,
+                                namespace or '/', callback, except_, volatile, local, timeout)
 
     def send(self, data: Any, json: bool = False, namespace: str | None = None, to: Any = None,
              callback: Callable[..., Any] | None = None, include_self: bool = True,
@@ -262,20 +218,20 @@ class SocketIO:
              room: str | None = None, timeout: float | None = 60, ignore_queue: bool = False
              ) -> Any:
         """Send an event to one client and wait for its answer; see ``Server.call``."""
-        return self.server.call(event, flat(args), to=to if to is not None else room,
-                                namespace=namespace, timeout=timeout)
+        return self._ready().call(event, flat(args), to=to if to is not None else room,
+                                  namespace=namespace, timeout=timeout)
 
     def of(self, namespace: str | None = None) -> Operator:
         """Everybody in a namespace, to choose from: ``of('/chat').to(room).emit(...)``."""
-        return self.server.of(namespace)
+        return self._ready().of(namespace)
 
     def to(self, rooms: Any) -> Operator:
         """A room of ``/``, a socket id or a list of them: ``to(room).except_(other).emit(...)``."""
-        return self.server.to(rooms)
+        return self._ready().to(rooms)
 
     def close_room(self, room: Any, namespace: str | None = None) -> None:
         """Take everybody out of a room."""
-        self.server.close_room(room, namespace)
+        self._ready().close_room(room, namespace)
 
     # -- periodic pushes ------------------------------------------------------------------------
 
@@ -284,36 +240,40 @@ class SocketIO:
         """Decorator: call a function every ``interval`` seconds while somebody listens.
 
         ``emit`` in it reaches everybody in the namespace, or with ``to`` the members of a room.
-        Used inside a handler, without ``to``, the push belongs to that client: ``emit`` reaches
-        it alone, and the push ends with it.
+        Used inside a handler the push belongs to that client and ends with it; without ``to``,
+        ``emit`` reaches it alone.
 
+        :param interval: seconds, fractions allowed.
+        :param to: a room, a socket id or a list of them. ``room`` is the same.
+        :param namespace: by default ``'/'``, or the one of the event handled.
         :returns: the :class:`~geventio.extension.periodic.Push`; ``stop()`` ends it.
         :raises ValueError: an interval that is not above 0.
         """
         if not interval > 0:
             raise ValueError(f'every() takes a number of seconds above 0, not {interval!r}')
         target = to if to is not None else room
-        try:
-            current: FlaskEvent | None = current_event()
-        except RuntimeError:
-            current = None
-        owner = current.socket if current is not None and target is None else None
 
         def decorator(function: Callable[[], Any]) -> Push:
-            name = namespace or (current.nsp if current is not None else '/')
-            push = Push(self, interval, function, name, target, owner)
-            if owner is None:
-                self._pushes.append(push)
+            try:
+                current = current_event()
+            except RuntimeError:
+                push = Push(interval, function, namespace or '/', target)
+            else:
+                push = Push(interval, function, namespace or current.nsp, target, current.socket)
+                if current.socket is not None:
+                    push.start(current.server)
+                    return push
+            self._pushes.append(push)
             if self.server is not None and self.server.runtime is not None:
-                push.start()
+                push.start(self.server)
             return push
 
         return decorator
 
-    def _start_pushes(self) -> None:
+    def _start_pushes(self, server: FlaskServer) -> None:
         """The server has a loop: start what waited for one."""
         for push in self._pushes:
-            push.start()
+            push.start(server)
 
     # -- serving --------------------------------------------------------------------------------
 
@@ -323,8 +283,10 @@ class SocketIO:
 
         :param host: address to listen on, ``127.0.0.1`` by default.
         :param port: by default that of ``SERVER_NAME``, or 5000.
-        :param options: ``debug``, ``log_output`` (default: as debug), and those of gevent's
-            WSGIServer (``keyfile``, ``certfile``, ``ssl_context``, ...).
+        :param options: ``debug`` (default: as the application has it) with ``log_output`` and
+            ``use_reloader`` (default: as debug), ``extra_files`` and ``reloader_options`` for
+            the reloader, and those of gevent's WSGIServer (``keyfile``, ``certfile``,
+            ``ssl_context``, ...). ``allow_unsafe_werkzeug`` is accepted and not needed.
         :raises OSError: the address is in use.
         """
         if self.server is None or self.app is not app:
@@ -332,19 +294,36 @@ class SocketIO:
         if port is None:
             name = app.config.get('SERVER_NAME') or ''
             port = int(name.rsplit(':', 1)[1]) if ':' in name else 5000
-        debug = options.pop('debug', None)
-        if debug is not None:
-            app.debug = bool(debug)
-        options.setdefault('log_output', app.debug)
-        self._stopped: Any = None
-        run(self, app, host or '127.0.0.1', port, **options)
-        for push in self._pushes:
-            push.pause()
+        app.debug = debug = bool(options.pop('debug', app.debug))
+        options.setdefault('log_output', debug)
+        options.pop('allow_unsafe_werkzeug', None)
+        reload = options.pop('use_reloader', debug)
+        reloader = dict(options.pop('reloader_options', None) or {})
+        extra_files = options.pop('extra_files', None)
+        if extra_files:
+            reloader['extra_files'] = extra_files
+        server = self.server
+        if debug and not isinstance(server.app, DebuggedApplication):
+            server.app = DebuggedApplication(server.app, evalex=True)
+
+        def serve() -> None:
+            if server.runtime is not None:
+                self._start_pushes(server)
+            try:
+                run(self, app, host or '127.0.0.1', port, **options)
+            finally:
+                for push in self._pushes:
+                    push.pause()
+
+        if reload:
+            run_with_reloader(serve, **reloader)
+        else:
+            serve()
 
     @property
     def engine(self) -> Any:
         """The engine under the server."""
-        return self.server.engine
+        return self._ready().engine
 
     def stop(self) -> None:
         """End every client's session and the server; ``run`` returns. From any thread.
@@ -360,47 +339,3 @@ class SocketIO:
     def sleep(self, seconds: float = 0) -> None:
         """Pause the calling greenlet and let others run."""
         gevent.sleep(seconds)
-
-
-def _engine_options(options: dict[str, Any]) -> dict[str, Any]:
-    options = dict(options)
-    resource = options.pop('resource', None)
-    if resource is not None:
-        options.setdefault('path', resource)
-    for name in _OWN_OPTIONS:
-        options.pop(name, None)
-    return options
-
-
-def _check_foreign(options: dict[str, Any]) -> None:
-    """Judge the options of Flask-SocketIO that have no meaning or another one here."""
-    mode = options.get('async_mode')
-    if mode not in (None, 'gevent'):
-        raise ConfigError(f"async_mode is {mode!r}, but geventio always runs on gevent: leave the "
-                          "option out, or write 'gevent'")
-    for name in ('message_queue', 'client_manager'):
-        if options.get(name) is not None:
-            raise ConfigError(f'{name} is not supported: geventio serves from one process')
-    if options.get('always_connect'):
-        raise ConfigError('always_connect is not supported: nothing is delivered to a client '
-                          'before its connect handler has accepted it')
-    if options.get('monitor_clients') is False:
-        raise ConfigError('monitor_clients=False is not supported: heartbeats are part of the '
-                          'protocol')
-    if options.get('json') is not None:
-        raise ConfigError("json is not supported: the application's JSON provider (app.json) "
-                          'decides how values are written')
-    for name in ('logger', 'engineio_logger'):
-        _set_logger(options.get(name))
-
-
-def _set_logger(wanted: Any) -> None:
-    if isinstance(wanted, logging.Logger):
-        log.parent = wanted
-        log.setLevel(wanted.level)
-    elif wanted:
-        log.setLevel(logging.INFO)
-        if not log.hasHandlers():
-            log.addHandler(logging.StreamHandler())
-
-

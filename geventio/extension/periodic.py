@@ -1,59 +1,64 @@
 """Periodic pushes: a function called at a fixed rhythm while somebody listens.
 
 The rhythm does not drift: the n-th call belongs to start + n * interval. A call that takes
-longer than the interval makes the next ones fall out, never overlap. Nothing runs while nobody
-would get it.
+longer than the interval makes the next ones fall out, never overlap. The function is not called
+while nobody would get what it sends.
 """
 
 from __future__ import annotations
 
-import logging
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..core.operator import as_rooms
 from .context import FlaskEvent, PushEvent
 
 if TYPE_CHECKING:
-    from .extension import SocketIO
-
-log = logging.getLogger('geventio')
+    from .server import FlaskServer
 
 
 class Push:
     """One periodic push. Calling it calls the function; ``stop()`` ends it.
 
-    :param extension: the SocketIO object.
     :param interval: seconds between two calls.
     :param function: what is called, without arguments.
     :param namespace: name of the namespace it is for.
-    :param target: a room (or socket id); None is everybody in the namespace.
+    :param target: a room, a socket id or a list of them; None is everybody in the namespace, or
+        the client it belongs to.
     :param socket: the client it belongs to, with which it ends.
     """
 
-    def __init__(self, extension: SocketIO, interval: float, function: Callable[[], Any],
-                 namespace: str, target: Any = None, socket: Any = None) -> None:
+    def __init__(self, interval: float, function: Callable[[], Any], namespace: str,
+                 target: Any = None, socket: Any = None) -> None:
         self.interval = interval
         self.function = function
         self.namespace = namespace
         self.target = target
-        self._extension = extension
         self._socket = socket
+        self._server: FlaskServer = None  # type: ignore[assignment]
         self._timer: Any = None
         self._begin = 0.0
+        self._turn = 0
         self._running = False
         self._stopped = False
+        functools.update_wrapper(self, function)
 
     def __call__(self) -> Any:
         return self.function()
 
-    def start(self) -> None:
-        """Begin the rhythm; the first call comes one interval from now."""
-        if self._timer is None and not self._stopped:
-            self._begin = self._extension.server.runtime.now()
-            self._wait()
-            if self._socket is not None:
-                self._socket.own(self)
+    def start(self, server: FlaskServer) -> None:
+        """Begin the rhythm on a server that has a loop; the first call comes one interval from now.
+        """
+        if self._timer is not None or self._stopped:
+            return
+        self._server = server
+        self._begin = server.runtime.now()
+        self._turn = 0
+        self._wait()
+        if self._socket is not None:
+            self._socket.own(self)
 
     def stop(self) -> None:
         """End it for good; a call under way ends by itself."""
@@ -69,38 +74,57 @@ class Push:
             timer.cancel()
 
     def _wait(self) -> None:
-        runtime = self._extension.server.runtime
+        runtime = self._server.runtime
         passed = runtime.now() - self._begin
-        turn = math.floor(passed / self.interval + 1e-6) + 1
-        self._timer = runtime.call_later(turn * self.interval - passed, self._due)
+        # A timer may fire a little early: the turn just called must not come twice.
+        self._turn = max(self._turn, math.floor(passed / self.interval)) + 1
+        self._timer = runtime.call_later(self._turn * self.interval - passed, self._due)
 
     def _due(self) -> None:
         self._wait()
         if not self._running and self._wanted():
             self._running = True
-            self._extension.server.runtime.start(self)
+            self._server.runtime.start(self)
 
     def _wanted(self) -> bool:
         """Whether anybody would get what is pushed."""
-        if self._socket is not None:
-            return bool(self._socket.connected)
-        space = self._extension.server.namespaces.get(self.namespace)
-        if space is None:
+        if self._server.engine.stopping:
             return False
-        if self.target is None:
-            return bool(space.rooms.sockets)
-        return bool(space.rooms.find(self.target))
+        if self._socket is not None and not self._socket.connected:
+            return False
+        if self._socket is not None and self.target is None:
+            return True
+        space = self._server.namespaces.get(self.namespace)
+        return space is not None and bool(
+            space.rooms.select(None if self.target is None else as_rooms(self.target)))
 
     def run(self) -> None:
         """One call, in a pooled greenlet; an exception costs this call only."""
         event: FlaskEvent
         if self._socket is not None:
-            event = FlaskEvent(self._socket, self.function, None, (), None)
+            event = _OwnedEvent(self._socket, self.function, None, (), None)
+            event.target = self._socket.sid if self.target is None else self.target
+            event.namespace = self.namespace
         else:
-            event = PushEvent(self._extension, self.function, self.namespace, self.target)
+            event = PushEvent(self._server, self.function, (), self.namespace, self.target)
         try:
-            event.call()
-        except Exception:
-            log.exception('error in the periodic push %r', self.function)
+            event.run()
         finally:
             self._running = False
+
+
+class _OwnedEvent(FlaskEvent):
+    """A call that belongs to a client, with that client's request and session."""
+
+    __slots__ = ('namespace', 'target')
+
+    target: Any
+    namespace: str
+
+    @property
+    def nsp(self) -> str:
+        return self.namespace
+
+    @property
+    def default_target(self) -> Any:
+        return self.target

@@ -6,47 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.operator import as_rooms
-from ..core.operator import call as call_one
 from .context import current_event
-
-
-def emit(event: Any, *args: Any, namespace: str | None = None,
-         callback: Callable[..., Any] | None = None, broadcast: bool = False, to: Any = None,
-         room: Any = None, include_self: bool = True, skip_sid: Any = None,
-         ignore_queue: bool = False, except_: Any = None, volatile: bool = False,
-         local: bool = False, timeout: float | None = None) -> None:
-    """Send an event; by default to the client whose event is handled.
-
-    :param args: its arguments.
-    :param namespace: by default the one of the event handled.
-    :param callback: called with the values of the client's answer.
-    :param broadcast: send it to everybody in the namespace.
-    :param to: a room, a socket id or a list of them. ``room`` is the same.
-    :param include_self: False leaves the client whose event is handled out.
-    :param skip_sid: a socket id or a list to leave out.
-    :param except_: rooms whose members are left out.
-    :param volatile: drop it for clients that could not be written to at once.
-    :param local: only clients of this server.
-    :param timeout: seconds an answer may take; the callback then gets an error or None first.
-    :raises RuntimeError: outside a handler.
-    """
-    current = current_event()
-    if room is not None and to is None:
-        to = room
-    if to is None and not broadcast:
-        to = current.default_target
-    if callback is None and timeout is None and except_ is None and skip_sid is None \
-            and include_self and namespace is None:
-        space = current.extension.server.namespaces.get(current.nsp)
-        if space is not None:
-            rooms = None if to is None else as_rooms(to)
-            space.emit(event, flat(args), rooms, (), volatile, local)
-        return
-    left_out = as_rooms(skip_sid)
-    if not include_self and current.socket is not None:
-        left_out += (current.socket.sid,)
-    current.extension.server.emit_args(event, flat(args), to, left_out, namespace or current.nsp,
-                                       callback, except_, volatile, local, timeout)
 
 
 def flat(args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -57,6 +17,55 @@ def flat(args: tuple[Any, ...]) -> tuple[Any, ...]:
         if args[0] is None:
             return ()
     return args
+
+
+def emit(event: Any, *args: Any, namespace: str | None = None,
+         callback: Callable[..., Any] | None = None, broadcast: bool = False, to: Any = None,
+         room: Any = None, include_self: bool = True, skip_sid: Any = None,
+         ignore_queue: bool = False, except_: Any = None, volatile: bool = False,
+         local: bool = False, timeout: float | None = None) -> None:
+    """Send an event; by default to the client whose event is handled.
+
+    :param args: its arguments; one tuple is several, one None is none.
+    :param namespace: by default the one of the event handled.
+    :param callback: called with the values of the client's answer, in the context of this event.
+    :param broadcast: send it to everybody in the namespace.
+    :param to: a room, a socket id or a list of them. ``room`` is the same.
+    :param include_self: False leaves the client whose event is handled out.
+    :param skip_sid: a socket id or a list to leave out.
+    :param ignore_queue: accepted and not needed.
+    :param except_: rooms whose members are left out.
+    :param volatile: drop it for clients that could not be written to at once.
+    :param local: only clients of this server.
+    :param timeout: seconds an answer may take; the callback then gets an error or None first.
+    :raises RuntimeError: outside a handler.
+    :raises ValueError: a reserved event name.
+    :raises TypeError: arguments that cannot be sent.
+    """
+    current = current_event()
+    if to is None:
+        to = room
+    if to is None and not broadcast:
+        to = current.default_target
+    if callback is None and except_ is None and skip_sid is None and include_self \
+            and namespace is None:
+        # What handlers do most, without a detour.
+        socket = current.socket
+        if socket is not None and to is socket.sid and not volatile \
+                and current.nsp == socket.namespace.name:
+            socket.send(socket.namespace.packets(event, flat(args)))
+            return
+        namespace = current.nsp
+        space = current.server.namespaces.get(namespace)
+        if space is not None:
+            rooms = None if to is None else as_rooms(to)
+            space.emit(event, flat(args), rooms, (), volatile, local)
+            return
+    left_out = as_rooms(skip_sid)
+    if not include_self and current.socket is not None:
+        left_out += (current.sid,)
+    current.server.emit_args(event, flat(args), to, left_out, namespace or current.nsp,
+                             callback, except_, volatile, local, timeout)
 
 
 def send(message: Any, json: bool = False, namespace: str | None = None,
@@ -73,47 +82,59 @@ def call(event: Any, *args: Any, namespace: str | None = None, to: str | None = 
          room: str | None = None, timeout: float | None = 60, ignore_queue: bool = False) -> Any:
     """Send an event to one client, by default the one at hand, and wait for its answer.
 
+    Returns None, the value, or a tuple of several.
+
+    :param timeout: seconds the answer may take; None waits as long as the client is there.
     :raises geventio.errors.TimeoutError: no answer in time.
-    :raises geventio.errors.NotConnectedError: the client is gone.
+    :raises geventio.errors.NotConnectedError: the client is gone, or its connect handler has not
+        accepted it yet.
     """
     current = current_event()
-    space = current.extension.server.namespace(namespace or current.nsp)
-    target = to if to is not None else room if room is not None else current.socket.sid
-    return call_one(space, event, flat(args), target, timeout)
+    target = to if to is not None else room if room is not None else current.sid
+    return current.server.call(event, flat(args), to=target, namespace=namespace or current.nsp,
+                               timeout=timeout)
 
 
 def join_room(room: Any, sid: str | None = None, namespace: str | None = None) -> None:
     """Put the client at hand (or ``sid``) into a room.
 
     :raises ValueError: the room is another client's own.
+    :raises geventio.errors.NotConnectedError: ``sid`` is not there.
     """
-    if sid is None and namespace is None:
-        socket = current_event().socket
+    current = current_event()
+    if sid is None and namespace is None and current.socket is not None:
+        socket = current.socket
         socket.namespace.rooms.join(socket, room)
     else:
-        current = current_event()
-        current.extension.server.enter_room(sid or current.socket.sid, room,
-                                            namespace or current.nsp)
+        current.server.enter_room(sid or current.sid, room, namespace or current.nsp)
 
 
 def leave_room(room: Any, sid: str | None = None, namespace: str | None = None) -> None:
-    """Take the client at hand (or ``sid``) out of a room."""
+    """Take the client at hand (or ``sid``) out of a room.
+
+    :raises geventio.errors.NotConnectedError: ``sid`` is not there.
+    """
     current = current_event()
-    current.extension.server.leave_room(sid or current.socket.sid, room,
-                                        namespace or current.nsp)
+    if sid is None and namespace is None and current.socket is not None:
+        socket = current.socket
+        socket.namespace.rooms.leave(socket, room)
+    else:
+        current.server.leave_room(sid or current.sid, room, namespace or current.nsp)
 
 
 def close_room(room: Any, namespace: str | None = None) -> None:
     """Take everybody out of a room."""
     current = current_event()
-    current.extension.server.close_room(room, namespace or current.nsp)
+    current.server.close_room(room, namespace or current.nsp)
 
 
 def rooms(sid: str | None = None, namespace: str | None = None) -> list[Any]:
-    """The rooms of the client at hand (or ``sid``), its own among them."""
+    """The rooms of the client at hand (or ``sid``), its own among them.
+
+    :raises geventio.errors.NotConnectedError: ``sid`` is not there.
+    """
     current = current_event()
-    return current.extension.server.rooms(sid or current.socket.sid,
-                                          namespace or current.nsp)
+    return current.server.rooms(sid or current.sid, namespace or current.nsp)
 
 
 def disconnect(sid: str | None = None, namespace: str | None = None, silent: bool = False
@@ -123,5 +144,4 @@ def disconnect(sid: str | None = None, namespace: str | None = None, silent: boo
     :param silent: ignored; for compatibility.
     """
     current = current_event()
-    current.extension.server.disconnect(sid or current.socket.sid,
-                                        namespace or current.nsp)
+    current.server.disconnect(sid or current.sid, namespace or current.nsp)

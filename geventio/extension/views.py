@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
+
+from ..core.registry import takes
+from .context import current_event
 
 if TYPE_CHECKING:
     from .extension import SocketIO
@@ -12,7 +16,9 @@ if TYPE_CHECKING:
 class Namespace:
     """Handlers of one namespace as methods: ``on_connect``, ``on_disconnect``, ``on_<event>``.
 
-    Events without a method are ignored. Register it with ``socketio.on_namespace``.
+    Events without a method are ignored. Register it with ``socketio.on_namespace``. A method
+    ``error(exception)``, if there is one, gets what its handlers raise and no ``on_error`` or
+    ``on_error_default`` handler takes; what it returns is the answer.
 
     :param namespace: a name, ``'*'`` or a compiled pattern; ``'/'`` by default.
     """
@@ -26,16 +32,25 @@ class Namespace:
         """The Socket.IO server."""
         return self.socketio.server
 
-    def find_handler(self, event: str) -> Callable[..., Any] | None:
+    def find_handler(self, event: Any) -> Callable[..., Any] | None:
         """The method for an event, or a call of an overridden ``trigger_event``."""
         if type(self).trigger_event is not Namespace.trigger_event:
-            return lambda *args: self.trigger_event(event, *args)
-        return getattr(self, f'on_{event}', None) if isinstance(event, str) else None
+            return _Trigger(self, event)
+        return getattr(self, f'on_{event}', None) if event.__class__ is str else None
 
     def trigger_event(self, event: str, *args: Any) -> Any:
-        """Call the method for an event; override it to see every event."""
+        """Call the method for an event; override it to see every event.
+
+        :param args: the socket id, then what came with the event; for ``connect`` the WSGI
+            environ and the auth payload, for ``disconnect`` the reason.
+        """
         handler = getattr(self, f'on_{event}', None)
-        return None if handler is None else handler(*args)
+        if handler is None:
+            return None
+        args = args[2:] if event == 'connect' else args[1:]
+        if event in ('connect', 'disconnect') and not takes(handler, len(args)):
+            args = ()
+        return handler(*args)
 
     # -- shortcuts with this namespace as default -------------------------------------------------
 
@@ -80,6 +95,39 @@ class Namespace:
         rooms: list[Any] = self.server.rooms(sid, namespace=namespace or self.namespace)
         return rooms
 
+    def get_session(self, sid: str, namespace: str | None = None) -> dict[Any, Any]:
+        """The dict that belongs to a client in this namespace."""
+        session: dict[Any, Any] = self.server.get_session(sid, namespace or self.namespace)
+        return session
+
+    def save_session(self, sid: str, session: dict[Any, Any], namespace: str | None = None
+                     ) -> None:
+        """Replace that dict's content."""
+        self.server.save_session(sid, session, namespace or self.namespace)
+
+    def session(self, sid: str, namespace: str | None = None
+                ) -> AbstractContextManager[dict[Any, Any]]:
+        """That dict for a ``with`` block."""
+        context: AbstractContextManager[dict[Any, Any]] = self.server.session(
+            sid, namespace or self.namespace)
+        return context
+
     def disconnect(self, sid: str, namespace: str | None = None) -> None:
         """Disconnect a client from the namespace."""
         self.server.disconnect(sid, namespace=namespace or self.namespace)
+
+
+class _Trigger:
+    """A call of an overridden ``trigger_event``, with the arguments it is used to."""
+
+    __slots__ = ('__self__', '_event')
+
+    def __init__(self, namespace: Namespace, event: Any) -> None:
+        self.__self__ = namespace
+        self._event = event
+
+    def __call__(self, *args: Any) -> Any:
+        current = current_event()
+        if self._event == 'connect':
+            args = (current.socket.client.session.handshake.environ(), *args)
+        return self.__self__.trigger_event(self._event, current.sid, *args)

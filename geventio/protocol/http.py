@@ -308,8 +308,7 @@ class ChunkedBody:
             data = self._pending + data
             self._pending = b''
         body = self._body
-        pos = 0
-        end = len(data)
+        pos, end = 0, len(data)
         while pos < end:
             if self._state == _SIZE:
                 match = _size_line(data, pos)

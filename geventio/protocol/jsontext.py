@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -93,7 +93,7 @@ class Encoder:
             return self._default(value)
         raise TypeError(f'{type(value).__name__} cannot be sent: it is neither JSON nor bytes')
 
-    def encode(self, value: Any) -> tuple[str, list[bytes]]:
+    def encode(self, value: Any) -> tuple[str, Sequence[bytes]]:
         """Return the JSON text of ``value`` and the bytes taken out of it.
 
         The k-th bytes-like value becomes ``{"_placeholder":true,"num":k}``.
@@ -109,7 +109,7 @@ class Encoder:
             raise ValueError('a value that contains itself, or nests too deep') from None
         if not text.isascii():
             text = _encodable(text)
-        return text, []
+        return text, ()
 
     def _encode_slow(self, value: Any) -> tuple[str, list[bytes]]:
         attachments: list[bytes] = []

@@ -6,7 +6,7 @@ follows the Engine.IO type digit ``4``. Who may send what when is decided in ``c
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..errors import ProtocolError
 from .jsontext import Encoder, loads_at
@@ -127,8 +127,12 @@ def check_event(data: Any) -> None:
         raise ProtocolError('an event name must be a string or a number')
 
 
-def encode(encoder: Encoder, type: int, nsp: str, id: int | None, data: Any) -> list[str | bytes]:
-    """Write a packet as transport packets: ``'4...'`` and then its attachments.
+#: A packet as transport packets: one text, or several that belong together.
+Encoded: TypeAlias = 'str | list[str | bytes]'
+
+
+def encode(encoder: Encoder, type: int, nsp: str, id: int | None, data: Any) -> Encoded:
+    """Write a packet: ``'4...'``, or a list of that and its attachments.
 
     :param data: what :class:`~geventio.protocol.jsontext.Encoder` can write; None for none.
     """
@@ -138,7 +142,7 @@ def encode(encoder: Encoder, type: int, nsp: str, id: int | None, data: Any) -> 
     if attachments:
         binary = type + (BINARY_EVENT - EVENT)
         return [f'4{binary}{len(attachments)}-{prefix}{number}{text}', *attachments]
-    return [f'4{type}{prefix}{number}{text}']
+    return f'4{type}{prefix}{number}{text}'
 
 
 def join_attachments(packet: Packet, attachments: list[bytes]) -> None:

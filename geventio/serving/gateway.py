@@ -7,7 +7,6 @@ Parsing lives in ``http`` and ``wsgi``, packets in the transports.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from ..core.engine import Engine
@@ -49,8 +48,6 @@ class Gateway:
     """Serves Engine.IO requests for one engine.
 
     Everything here runs in the loop and never blocks.
-
-    :ivar on_bind: called once the engine has a loop.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -58,7 +55,6 @@ class Gateway:
         self.config = engine.config
         self.path = engine.config.engine_path
         self.origins = Origins(engine.config)
-        self.on_bind: list[Callable[[], Any]] = []
         self._told: set[str] = set()
         config = engine.config
         self.compress_from = config.compression_threshold if config.http_compression else None
@@ -72,9 +68,7 @@ class Gateway:
         runtime: Runtime | None = self.engine.runtime  # type: ignore[assignment]
         if runtime is None:
             runtime = Runtime.current(self.config)
-            self.engine.runtime = runtime
-            for callback in self.on_bind:
-                callback()
+            self.engine.bind(runtime)
         elif not runtime.here():
             raise RuntimeError('geventio serves from one thread, on gevent: this request came on '
                                'another thread (a threaded development server?); use '
@@ -164,7 +158,7 @@ class Gateway:
     def _begin(self, session: Session, transport: Any, upgrades: list[str]) -> None:
         """Answer the handshake over its transport, then wake the layer above."""
         session.begin(transport)
-        session.send_text(open_packet(**self.engine.hello(session, upgrades)))
+        session.send(open_packet(**self.engine.hello(session, upgrades)))
         session.upper = self.engine.make_upper(session)
         session.upper.opened()  # type: ignore[attr-defined]
 

@@ -32,6 +32,7 @@ class Runtime:
         self.push = self.outbox.push
         self.push_many = self.outbox.push_many
         self.start = self.workers.start
+        self.enter = self.workers.enter
         self.schedule = self.wheel.schedule
         self.now: Callable[[], float] = monotonic
 

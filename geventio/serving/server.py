@@ -1,160 +1,29 @@
-"""The servers without Flask: Engine.IO alone, and Socket.IO for any WSGI application.
+"""Socket.IO for any WSGI application, without Flask.
 
-Both are WSGI applications. They run on geventio's own HTTP server (``run``) or under any gevent
-WSGI server.
+The server is a WSGI application itself. It runs on geventio's own HTTP server (``run``) or under
+any gevent WSGI server.
 """
 
 from __future__ import annotations
 
-import os
-from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..adapters.memory import MemoryAdapter
 from ..config import Config
-from ..core.engine import Engine
-from ..core.event import Callback, log
+from ..core.acks import Replies
 from ..core.msgpack import MsgpackParser
 from ..core.namespace import Namespace as CoreNamespace
 from ..core.operator import Operator, as_rooms, call
-from ..core.registry import takes
 from ..core.server import SocketIOServer, TextParser
-from ..core.session import FORCED_SERVER_CLOSE, SHUTTING_DOWN, Session
+from ..core.session import SHUTTING_DOWN
 from ..errors import NotConnectedError
 from ..protocol.jsontext import Default
+from .engine_server import make_id
 from .gateway import Gateway
 from .running import run, stop
 from .wsgi import WSGIDoor
-
-_LIFE = ('connect', 'message', 'disconnect')
-
-
-def make_id() -> str:
-    """A new unguessable id: 120 bits of the system's generator as 20 URL-safe characters."""
-    return urlsafe_b64encode(os.urandom(15)).decode()
-
-
-class EngineServer(WSGIDoor):
-    """An Engine.IO server that is itself a WSGI application.
-
-    ``EngineServer(path='engine.io', **options)``; the options are those of
-    :class:`~geventio.config.Config`. Handlers: ``connect(sid, environ)`` (False refuses),
-    ``message(sid, data)`` with str or bytes, ``disconnect(sid[, reason])``.
-
-    :param app: a WSGI application for every other path.
-    :raises ConfigError: an unknown option or a wrong value.
-    """
-
-    def __init__(self, app: Any = None, **options: Any) -> None:
-        options.setdefault('path', 'engine.io')
-        self.config = Config.make(options)
-        self.engine = Engine(self.config, make_id, lambda session: _EngineClient(self, session))
-        self.handlers: dict[str, Callable[..., Any]] = {}
-        super().__init__(Gateway(self.engine), app)
-
-    def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:
-        """Register a handler, as a decorator or at once.
-
-        :param event: ``'connect'``, ``'message'`` or ``'disconnect'``.
-        :raises ValueError: another event.
-        """
-        if event not in _LIFE:
-            raise ValueError(f'an Engine.IO server has the events {", ".join(_LIFE)}, '
-                             f'not {event!r}')
-        if handler is None:
-            return lambda function: self.on(event, function)
-        self.handlers[event] = handler
-        return handler
-
-    def send(self, sid: str, data: str | bytes) -> None:
-        """Send a message to one client.
-
-        :raises NotConnectedError: there is no client with that id.
-        """
-        packet = '4' + data if isinstance(data, str) else bytes(data)
-        self._session(sid).send([packet])
-
-    def disconnect(self, sid: str) -> None:
-        """Close one client's session; nothing happens if it is gone."""
-        session = self.engine.sessions.get(sid)
-        if session is not None:
-            session.end(FORCED_SERVER_CLOSE)
-
-    def transport(self, sid: str) -> str:
-        """``'polling'`` or ``'websocket'``.
-
-        :raises NotConnectedError: there is no client with that id.
-        """
-        return self._session(sid).transport.name
-
-    def _session(self, sid: str) -> Session:
-        try:
-            return self.engine.sessions[sid]
-        except KeyError:
-            raise NotConnectedError(f'no client with the id {sid!r}') from None
-
-    def run(self, host: str = '127.0.0.1', port: int = 5000, **options: Any) -> None:
-        """Serve until :meth:`stop` or a signal; see ``serving.running.run``."""
-        run(self, self, host, port, **options)
-
-    def stop(self) -> None:
-        """End every session and the server."""
-        stop(self)
-
-
-class _EngineClient:
-    """The layer above a session of an EngineServer: hands packets to handlers, in order."""
-
-    def __init__(self, server: EngineServer, session: Session) -> None:
-        self._server = server
-        self._session = session
-
-    def opened(self) -> None:
-        handler = self._server.handlers.get('connect')
-        if handler is not None:
-            self._start(_EngineConnect(handler, self._session))
-
-    def receive_text(self, packet: str) -> None:
-        self._message(packet[1:])
-
-    def receive_binary(self, data: bytes) -> None:
-        self._message(data)
-
-    def _message(self, data: str | bytes) -> None:
-        handler = self._server.handlers.get('message')
-        if handler is not None:
-            self._start(Callback(handler, (self._session.sid, data)))
-
-    def closed(self, reason: str) -> None:
-        handler = self._server.handlers.get('disconnect')
-        if handler is not None:
-            args = (self._session.sid, reason) if takes(handler, 2) else (self._session.sid,)
-            self._start(Callback(handler, args))
-
-    def transport_changed(self, transport: Any) -> None:
-        pass
-
-    def _start(self, job: Any) -> None:
-        self._server.engine.runtime.start(job)
-
-
-class _EngineConnect:
-    """Runs the connect handler of an EngineServer; False ends the session."""
-
-    def __init__(self, handler: Callable[..., Any], session: Session) -> None:
-        self._handler = handler
-        self._session = session
-
-    def run(self) -> None:
-        session = self._session
-        try:
-            accepted = self._handler(session.sid, session.handshake.environ())
-        except Exception:
-            log.exception('error in the connect handler')
-            accepted = False
-        if accepted is False:
-            session.end(FORCED_SERVER_CLOSE)
 
 
 class Server(SocketIOServer, WSGIDoor):
@@ -200,8 +69,12 @@ class Server(SocketIOServer, WSGIDoor):
         return lambda function: self.on(function.__name__, function, *args, **options)
 
     def register_namespace(self, handler: Any) -> None:
-        """Register an object whose ``on_<event>`` methods are the handlers of its namespace."""
-        self.registry.namespace_handlers[handler.namespace] = handler
+        """Register the handlers of a namespace as one object.
+
+        :param handler: has ``namespace`` and ``find_handler(event)``, which returns a function
+            or None.
+        """
+        self.registry.add_namespace(handler)
 
     # -- the way out ----------------------------------------------------------------------------
 
@@ -239,33 +112,45 @@ class Server(SocketIOServer, WSGIDoor):
 
         With ``callback`` and one socket as ``to``, the callback gets the values of the answer;
         with ``timeout`` too, it gets an error or None first. For several sockets it is called
-        once, as ``callback(error, replies)``.
+        once, as ``callback(error, replies)``. When ``to`` is one name and nobody is there, it is
+        called with a NotConnectedError if there is a ``timeout``, and not at all otherwise.
+
+        :raises ValueError: a reserved event name.
+        :raises TypeError: arguments that cannot be sent.
         """
         space = self.namespaces.get(namespace)
         if space is None:
-            return
+            if not self.registry.static(namespace):
+                return
+            space = self.namespace(namespace)
         rooms = None if to is None else as_rooms(to)
         left_out = as_rooms(except_) + as_rooms(skip_sid)
         if callback is None:
             space.emit(event, args, rooms, left_out, volatile, local)
             return
-        socket = None
         if rooms is not None and len(rooms) == 1 and not left_out:
             socket = space.rooms.sockets.get(rooms[0])  # type: ignore[call-overload]
-        if socket is None:
-            operator = Operator(space, rooms, left_out, False, local, timeout)
-            operator.emit(event, *args, callback=callback)
-        else:
-            space.ask(event, args, socket, timeout, self._single(callback, timeout))
+            if socket is not None:
+                space.ask(event, args, socket, timeout, self._single(callback, timeout))
+                return
+            if not space.rooms.find(rooms[0]):
+                space.packets(event, args)  # for the errors
+                if timeout is not None:
+                    error = NotConnectedError(f'nobody is in {rooms[0]!r}')
+                    self.in_background(callback)(error, Replies())
+                return
+        Operator(space, rooms, left_out, False, local, timeout).emit(event, *args,
+                                                                     callback=callback)
 
     def _single(self, callback: Callable[..., Any], timeout: float | None) -> Any:
         """``done`` for one socket: without a time limit the callback only hears of answers."""
+        start = self.in_background(callback)
         if timeout is not None:
-            return self.in_background(lambda error, values: callback(error, *values))
+            return lambda error, values: start(error, *values)
 
         def done(error: BaseException | None, values: list[Any]) -> None:
             if error is None:
-                self.in_background(callback)(*values)
+                start(*values)
 
         return done
 
@@ -287,8 +172,11 @@ class Server(SocketIOServer, WSGIDoor):
         target = to if to is not None else sid
         if target is None:
             raise ValueError('call() needs the id of one client in to=')
+        space = self.namespaces.get(namespace or '/')
+        if space is None:
+            raise NotConnectedError(f'no client with the id {target!r} in {namespace or "/"}')
         args = data if isinstance(data, tuple) else () if data is None else (data,)
-        return call(self.namespace(namespace or '/'), event, args, target, timeout)
+        return call(space, event, args, target, timeout)
 
     # -- sockets and rooms ----------------------------------------------------------------------
 
@@ -325,9 +213,25 @@ class Server(SocketIOServer, WSGIDoor):
         return list(socket.namespace.rooms.rooms_of(socket))
 
     def data(self, sid: str, namespace: str | None = None) -> dict[Any, Any]:
-        """The dict that belongs to a socket."""
+        """The dict that belongs to a socket; lives as long as the socket."""
         data: dict[Any, Any] = self._socket(sid, namespace).data
         return data
+
+    get_session = data
+
+    def save_session(self, sid: str, session: dict[Any, Any], namespace: str | None = None
+                     ) -> None:
+        """Replace the content of the dict that belongs to a socket."""
+        data = self.data(sid, namespace)
+        if session is not data:
+            session = dict(session)
+            data.clear()
+            data.update(session)
+
+    @contextmanager
+    def session(self, sid: str, namespace: str | None = None) -> Iterator[dict[Any, Any]]:
+        """The dict that belongs to a socket, for a ``with`` block."""
+        yield self.data(sid, namespace)
 
     def get_environ(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
         """The WSGI environ of the request a client came with."""

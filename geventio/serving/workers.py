@@ -43,9 +43,14 @@ class Workers:
 
         A worker's parent is the hub; entered from anywhere else, control would not come back.
         """
-        if getcurrent() is not self._hub:
-            self._hub.loop.run_callback(self.start, job)
-        elif self._idle:
+        if getcurrent() is self._hub:
+            self.enter(job)
+        else:
+            self._hub.loop.run_callback(self.enter, job)
+
+    def enter(self, job: Any) -> None:
+        """Run a job at once; the caller is the hub."""
+        if self._idle:
             self._idle.pop().switch(job)
         else:
             self.total += 1
@@ -59,7 +64,7 @@ class Workers:
         try:
             while True:
                 try:
-                    copy().run(_run, job)
+                    copy().run(job.run)
                 except Exception:
                     log.exception('a job failed')
                 job = None
@@ -70,7 +75,3 @@ class Workers:
                 job = back()
         finally:
             self.total -= 1
-
-
-def _run(job: Any) -> None:
-    job.run()

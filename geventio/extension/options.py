@@ -1,0 +1,71 @@
+"""The options of SocketIO: which are its own, which are the server's, which mean nothing here.
+
+Those that Flask-SocketIO has and geventio has no use for are judged here: what asks for the
+behaviour there is anyway passes, anything else is refused with a sentence.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import fields
+from typing import Any
+
+import flask
+
+from ..config import Config, unknown_option
+from ..errors import ConfigError
+
+log = logging.getLogger('geventio')
+
+#: Options that the server under the extension does not know.
+OWN = frozenset(('manage_session', 'message_queue', 'channel', 'resource', 'client_manager',
+                 'logger', 'engineio_logger', 'json', 'always_connect', 'async_mode',
+                 'monitor_clients'))
+
+_KNOWN = (OWN | {field.name for field in fields(Config)}) - {'ping_grace'}
+
+
+def server_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options for the server, after a look at the others.
+
+    :raises ConfigError: an unknown option, naming the nearest, or one that is not supported.
+    """
+    for name in options:
+        if name not in _KNOWN:
+            raise unknown_option(name, _KNOWN)
+    _judge(options)
+    for name in ('logger', 'engineio_logger'):
+        _set_logger(options.get(name))
+    ours = {name: value for name, value in options.items() if name not in OWN}
+    if options.get('resource') is not None:
+        ours.setdefault('path', options['resource'])
+    return ours
+
+
+def _judge(options: dict[str, Any]) -> None:
+    mode = options.get('async_mode')
+    if mode not in (None, 'gevent'):
+        raise ConfigError(f"async_mode is {mode!r}, but geventio always runs on gevent: leave the "
+                          "option out, or write 'gevent'")
+    for name in ('message_queue', 'client_manager'):
+        if options.get(name) is not None:
+            raise ConfigError(f'{name} is not supported: geventio serves from one process')
+    if options.get('always_connect'):
+        raise ConfigError('always_connect is not supported: nothing is delivered to a client '
+                          'before its connect handler has accepted it')
+    if options.get('monitor_clients') is False:
+        raise ConfigError('monitor_clients=False is not supported: heartbeats are part of the '
+                          'protocol')
+    if options.get('json') not in (None, flask.json):
+        raise ConfigError("json is not supported: the application's JSON provider (app.json) "
+                          'decides how values are written; json=flask.json asks for just that')
+
+
+def _set_logger(wanted: Any) -> None:
+    if isinstance(wanted, logging.Logger):
+        log.parent = wanted
+        log.setLevel(wanted.level)
+    elif wanted:
+        log.setLevel(logging.INFO)
+        if not log.hasHandlers():
+            log.addHandler(logging.StreamHandler())

@@ -1,0 +1,105 @@
+"""The Socket.IO server under a SocketIO object: its events are Flask contexts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from ..core.event import Event
+from ..core.registry import Route, takes
+from ..errors import ConnectionRefusedError
+from ..serving.server import Server
+from .context import FlaskEvent, PushEvent, current_event, request_class
+
+if TYPE_CHECKING:
+    from .extension import SocketIO
+
+log = logging.getLogger('geventio')
+
+# What handlers are told, in the words of Flask-SocketIO where it has any.
+_REASONS = {
+    'client namespace disconnect': 'client disconnect',
+    'server namespace disconnect': 'server disconnect',
+    'forced server close': 'server disconnect',
+}
+
+
+class FlaskServer(Server):
+    """The server of one application.
+
+    :param extension: the SocketIO object.
+    :param flask_app: the application whose contexts handlers get.
+    :param manage_session: see SocketIO.
+    :param options: see :class:`~geventio.config.Config`.
+    :ivar request_class: the application's Request with ``sid``, ``namespace`` and ``event``.
+    """
+
+    event_class = FlaskEvent
+
+    def __init__(self, extension: SocketIO, flask_app: Any, manage_session: bool,
+                 options: dict[str, Any]) -> None:
+        self.extension = extension
+        self.flask_app = flask_app
+        self.manage_session = manage_session
+        self.request_class = request_class(flask_app)
+        super().__init__(flask_app.wsgi_app, json_default=self._json_default, **options)
+
+    def _json_default(self, value: Any) -> Any:
+        """What JSON has no word for is written as the application's JSON provider writes it."""
+        default = getattr(self.flask_app.json, 'default', None)
+        if default is None:
+            raise TypeError(f'{type(value).__name__} cannot be written as JSON')
+        return default(value)
+
+    def adapt(self, route: Route, nsp: str, name: Any, args: list[Any]) -> Any:
+        """Handlers of every event get its name first; the namespace is in ``request``."""
+        return route.fn, [name, *args] if route.any_event else args
+
+    def connect_event(self, socket: Any, route: Route, auth: Any) -> Event:
+        args = (auth,) if takes(route.fn, 1) else ()
+        return _ConnectEvent(socket, route.fn, 'connect', args, None)
+
+    def disconnect_event(self, socket: Any, route: Route, reason: str) -> Event:
+        args = (_REASONS.get(reason, reason),) if takes(route.fn, 1) else ()
+        return FlaskEvent(socket, route.fn, 'disconnect', args, None)
+
+    def in_background(self, callback: Callable[..., Any]) -> Any:
+        """A callback gets the context of the event it was given in, as far as there is one."""
+        try:
+            current = current_event()
+        except RuntimeError:
+            return super().in_background(callback)
+        socket = current.socket
+
+        def done(*args: Any) -> None:
+            event: FlaskEvent
+            if socket is None:
+                event = PushEvent(self, callback, args, current.nsp, current.default_target)
+            else:
+                event = FlaskEvent(socket, callback, None, args, None)
+            self.runtime.start(event)
+
+        return done
+
+
+class _ConnectEvent(FlaskEvent):
+    """A connect handler may also refuse with ``abort(401)`` or by returning a Response.
+
+    One that fails refuses too, whatever an error handler makes of the failure.
+    """
+
+    __slots__ = ()
+
+    def handle(self, error: Exception) -> Any:
+        if isinstance(error, HTTPException):
+            raise ConnectionRefusedError(error.name) from error
+        super().handle(error)
+        return False
+
+    def call(self) -> Any:
+        result = super().call()
+        return False if isinstance(result, Response) else result
