@@ -2,7 +2,8 @@
 
 A fresh connection belongs to the loop. If its requests are for our path it stays there (see
 ``http``); otherwise a pywsgi greenlet gets it with the bytes read, and gives it back at a later
-request for our path. Everything else of pywsgi is as it is.
+request for our path. Everything else of pywsgi is as it is. Starting and stopping live in
+``running``.
 """
 
 from __future__ import annotations
@@ -12,17 +13,23 @@ import io
 import time
 from typing import Any
 
+import gevent
+from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 from gevent.socket import socket as gevent_socket
+from greenlet import getcurrent
 
+from ..protocol.http import Request
 from .gateway import Gateway
 from .handler import WebSocketHandler
-from .http import HTTPConnection
+from .http import IDLE_TIMEOUT, HTTPConnection, LoopExchange
 from .takeoff import set_nodelay, take_off
 from .wsgi import WSGIDoor
 
 #: Connections the kernel keeps for us until they are accepted.
 BACKLOG = 4096
+#: Seconds a client may take for the TLS handshake.
+TLS_HANDSHAKE_TIMEOUT = 10.0
 
 
 class Handler(WebSocketHandler):
@@ -30,72 +37,102 @@ class Handler(WebSocketHandler):
 
     def handle_one_request(self) -> Any:
         server = self.server
-        if server.gateway is not None and not self.rfile.closed:
-            try:
-                data = self.rfile.peek()
-            except OSError:
-                return None
-            if server.ours(data):
-                sock, self.socket = self.socket, None
-                raw, early = take_off(sock, self.rfile)
-                connection = HTTPConnection(raw, self.client_address, server)
-                server.gateway.engine.runtime.loop.run_callback(connection.feed, early)
-                return None
+        if self.rfile.closed or not server.started:
+            return None
+        data = server.await_request(self.rfile)
+        if not data:
+            return None
+        if server.gateway is not None and server.ours(data):
+            sock, self.socket = self.socket, None
+            raw, early = take_off(sock, self.rfile)
+            connection = Connection(raw, self.client_address, server)
+            server.loop.run_callback(connection.feed, early)
+            return None
         return super().handle_one_request()
 
     def run_application(self) -> None:
         """Leave WebSocket requests for our path to the gateway; it has more to check."""
         door = self.server.door
-        if door is not None and self.environ.get('PATH_INFO') == door.gateway.path:
+        if door is not None and self.environ['PATH_INFO'].endswith(door.gateway.path):
             WSGIHandler.run_application(self)
         else:
             super().run_application()
 
 
+class Connection(HTTPConnection):
+    """A connection in the loop that its server knows of, to log its requests and to end it."""
+
+    __slots__ = ()
+
+    def __init__(self, sock: Any, address: Any, server: Server) -> None:
+        super().__init__(sock, address, server)
+        server.connections.add(self)
+
+    def idle(self) -> bool:
+        """Whether nothing has been asked and nothing is left to send."""
+        return self._exchange is None and self._body is None and not self._out
+
+    def release(self) -> Any:
+        self._server.connections.discard(self)
+        return super().release()
+
+    def _log(self, exchange: LoopExchange, status: int, size: int) -> None:
+        if self._server.access_log is not None:
+            self._server.log_access(self._address, exchange.request, status, size)
+
+
 class Server(WSGIServer):
     """gevent's WSGIServer for an application that contains a geventio door.
 
+    :param door: the door, for applications in which it cannot be found.
+    :param options: those of WSGIServer. Without ``spawn`` the greenlets have no limit.
     :ivar gateway: serves our path in the loop; None when requests must go through WSGI (TLS, or
         middleware around the door that has to see them).
+    :ivar connections: what is in the loop.
     """
 
     handler_class = Handler
 
-    def __init__(self, listener: Any, application: Any, **options: Any) -> None:
+    def __init__(self, listener: Any, application: Any, door: WSGIDoor | None = None,
+                 **options: Any) -> None:
         if isinstance(listener, tuple):
             options.setdefault('backlog', BACKLOG)
+        if options.get('spawn', 'default') == 'default':
+            options['spawn'] = Pool()  # knows its greenlets, so that they can be ended
         super().__init__(listener, application, **options)
+        self.door = door
         self.gateway: Gateway | None = None
-        self.door: WSGIDoor | None = None
         self.access_log: Any = None if options.get('log', 'default') is None else self.log
         self.base_environ: dict[str, Any] = {}
+        self.connections: set[Connection] = set()
+        self._idle: set[Any] = set()
         self._prefix = b''
 
-    def start(self) -> None:
-        self._find_door()
-        super().start()
-
-    def start_accepting(self) -> None:
-        self._find_door()
-        super().start_accepting()
+    def init_socket(self) -> None:
+        super().init_socket()
+        if self.gateway is None:
+            self._find_door()
+        self.base_environ = self.get_environ()
 
     def _find_door(self) -> None:
         """Look for the door, and whether anything stands in front of it."""
-        app, plain = self.application, True
-        while app is not None and self.door is None:
+        app, plain, found = self.application, True, self.door
+        while app is not None:
             if isinstance(app, WSGIDoor):
-                self.door = app
-            elif hasattr(app, 'full_dispatch_request'):  # a Flask app calls its wsgi_app
+                found = app
+                break
+            if hasattr(app, 'full_dispatch_request'):  # a Flask app calls its wsgi_app
                 app = app.wsgi_app
             else:
                 plain = False
                 app = getattr(app, 'app', None) or getattr(app, 'wsgi_app', None) \
                     or getattr(app, 'application', None)
-        if self.door is not None and plain and not self.ssl_enabled and self.gateway is None:
-            self.gateway = self.door.gateway
-            self.gateway.bind()
-            self._prefix = self.gateway.path.encode('ascii')
-        self.base_environ = self.get_environ()
+        self.door = found
+        if found is not None:
+            found.gateway.bind()
+            if plain and not self.ssl_enabled:
+                self.gateway = found.gateway
+                self._prefix = self.gateway.path.encode('ascii')
 
     # -- which requests are ours ----------------------------------------------------------------
 
@@ -131,27 +168,75 @@ class Server(WSGIServer):
         if self.gateway is None:
             super().do_handle(*args)
         else:
-            HTTPConnection(*args, self)
+            Connection(*args, self)
 
     def hand_over(self, raw: Any, address: Any, data: bytes) -> None:
         """Give a connection, with what was read of it, to a pywsgi greenlet."""
+        if not self.started:
+            raw.close()
+            return
         sock = gevent_socket(raw.family, _socket.SOCK_STREAM, raw.proto, raw.detach())
-        super().do_handle(sock, address, data)
+        if self.full():  # the loop must not wait for a place in the pool
+            gevent.spawn(super().do_handle, sock, address, data)
+        else:
+            super().do_handle(sock, address, data)
 
     def handle(self, sock: Any, address: Any, data: bytes = b'') -> None:
         handler = self.handler_class(sock, address, self)
         if data:
             handler.rfile.close()
-            handler.rfile = io.BufferedReader(_Pushback(sock, data))
+            # The first read puts all of it into the buffer, where take_off() finds it.
+            size = max(io.DEFAULT_BUFFER_SIZE, len(data))
+            handler.rfile = io.BufferedReader(_Pushback(sock, data), size)
         handler.handle()
+
+    def wrap_socket_and_handle(self, sock: Any, address: Any) -> None:
+        try:
+            with gevent.Timeout(TLS_HANDSHAKE_TIMEOUT, TimeoutError):
+                tls = self.wrap_socket(sock, **self.ssl_args)
+        except OSError:  # no TLS, another version, nothing at all: the client's own fault
+            return
+        with tls:
+            self.handle(tls, address)
+
+    # -- ending ---------------------------------------------------------------------------------
+
+    def await_request(self, reader: Any) -> bytes:
+        """Wait for the first bytes of the next request of a connection; empty if none comes."""
+        me = getcurrent()
+        self._idle.add(me)
+        try:
+            with gevent.Timeout(IDLE_TIMEOUT, False):
+                data: bytes = reader.peek()
+                return data
+        except OSError:
+            pass
+        finally:
+            self._idle.discard(me)
+        return b''
+
+    def close_idle(self) -> bool:
+        """Close the connections on which nothing happens; returns whether there are others."""
+        gevent.killall(list(self._idle), block=False)
+        for connection in list(self.connections):
+            if connection.idle():
+                connection.lost()
+        return bool(self.connections or self.pool)
+
+    def close_all(self) -> None:
+        """Close every connection now."""
+        for connection in list(self.connections):
+            connection.lost()
+        self.stop(timeout=0)
 
     # -- log ------------------------------------------------------------------------------------
 
-    def log_access(self, address: Any, request_line: str, status: int, size: int) -> None:
+    def log_access(self, address: Any, request: Request, status: int, size: int) -> None:
         """Write the access-log line of a request served in the loop."""
         client = address[0] if isinstance(address, tuple) else address or '-'
         now = time.strftime('%Y-%m-%d %H:%M:%S')
-        self.access_log.write(f'{client} - - [{now}] "{request_line}" {status} {size}\n')
+        self.access_log.write(f'{client} - - [{now}] "{request.method} {request.target} '
+                              f'{request.version}" {status} {size}\n')
 
 
 class _Pushback(io.RawIOBase):

@@ -6,19 +6,22 @@ application. A request's greenlet waits while the loop serves it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import signal
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from gevent.event import AsyncResult
+from gevent.monkey import is_module_patched
 
 from ..errors import HTTPError
-from ..protocol.http import parse_query, response
+from ..protocol.http import parse_query
 from .exchange import Exchange
 from .gateway import Gateway, Upgrade
 from .handshake import WSGIHandshake, headers_of
-from .takeoff import BorrowedSocket, take_off
+from .takeoff import BorrowedSocket, has_socket, upgrade
 
 log = logging.getLogger('geventio')
 
@@ -28,7 +31,7 @@ StartResponse = Callable[..., Any]
 class WSGIExchange(Exchange):
     """An exchange whose greenlet waits for the answer."""
 
-    __slots__ = ('_answer', '_environ')
+    __slots__ = ('_answer', '_environ', '_gateway')
 
     def __init__(self, environ: dict[str, Any], gateway: Gateway) -> None:
         super().__init__(environ['REQUEST_METHOD'], parse_query(environ.get('QUERY_STRING', '')),
@@ -36,6 +39,7 @@ class WSGIExchange(Exchange):
                          gateway.compress_from)
         self._answer = AsyncResult()
         self._environ = environ
+        self._gateway = gateway
 
     def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         self._answer.set((status, [*headers, *self.extra], body))
@@ -53,8 +57,10 @@ class WSGIExchange(Exchange):
         except BaseException:
             self.abort()
             raise
-        start_response(f'{status} {HTTPStatus(status).phrase}',
-                       [*headers, ('Content-Length', str(len(body)))])
+        headers = [*headers, ('Content-Length', str(len(body)))]
+        if self._gateway.engine.stopping:
+            headers.append(('Connection', 'close'))
+        start_response(f'{status} {HTTPStatus(status).phrase}', headers)
         return [body]
 
 
@@ -68,6 +74,8 @@ class WSGIDoor:
     def __init__(self, gateway: Gateway, app: Any = None) -> None:
         self.gateway = gateway
         self.app = app
+        self._seen = False
+        self._told: set[str] = set()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
         if environ.get('PATH_INFO') != self.gateway.path:
@@ -84,8 +92,11 @@ class WSGIDoor:
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
         gateway = self.gateway
-        runtime = gateway.bind()
         exchange = WSGIExchange(environ, gateway)
+        if not self._look_around(environ):
+            exchange.reply(501, [], b'')
+            return exchange.finish(start_response)
+        runtime = gateway.bind()
         target = gateway.admit(exchange)
         if target is None:
             pass
@@ -133,70 +144,71 @@ class WSGIDoor:
     def _upgrade(self, environ: dict[str, Any], start_response: StartResponse,
                  exchange: WSGIExchange, target: Any, agreed: Upgrade) -> Any:
         """Answer 101 in the way of the server at hand and take the socket over."""
-        found = environ.get('wsgi.websocket')
-        done: Any = []
-        if getattr(found, 'handler', None) is not None:
-            sock, early = _from_gevent_websocket(found)
-        elif 'gunicorn.socket' in environ:
-            sock, early, done = _from_gunicorn(environ, agreed)
-        else:
-            source = _pywsgi_socket(environ)
-            if source is None:
-                log.error('this WSGI server gives no access to its socket, so WebSocket cannot '
-                          'work here; clients stay on polling. Use socketio.run(app), or '
-                          'gunicorn -k geventio.gunicorn.Worker')
-                exchange.reply(501, [], b'')
-                return exchange.finish(start_response)
-            write = start_response('101 Switching Protocols', agreed.headers)
-            write(b'')
-            reader = environ['wsgi.input']
-            if getattr(source, '_sslobj', None) is not None:
-                sock, early = BorrowedSocket(source), _peek(source, reader)
-            else:
-                sock, early = take_off(source, reader)
-                reader.close()  # tells pywsgi that the connection is not its own any more
-        if isinstance(sock, BorrowedSocket):
-            early += sock.pending()
-        self.gateway.engine.runtime.loop.run_callback(  # type: ignore[attr-defined]
-            self.gateway.websocket, exchange, target, agreed, sock, early)
+        if not has_socket(environ):
+            self._tell('this WSGI server gives no access to its socket, so WebSocket cannot work '
+                       'here; clients stay on polling. Use socketio.run(app), or '
+                       'gunicorn -k geventio.gunicorn.Worker')
+            exchange.reply(501, [], b'')
+            return exchange.finish(start_response)
+        sock, early, deflated, result = upgrade(environ, start_response, agreed.headers)
+        if deflated is not None:
+            agreed.deflated = deflated
+
+        def start() -> None:
+            transport = self.gateway.websocket(exchange, target, agreed, sock, early)
+            if isinstance(sock, BorrowedSocket):
+                sock.holder = transport
+
+        self.gateway.bind().loop.run_callback(start)
         if isinstance(sock, BorrowedSocket):
             sock.wait()
             close = getattr(environ['wsgi.input'], 'close', None)
             if close is not None:
                 close()  # nothing more is to be read as a request
-        return done
+        return result
+
+    # -- the server around ----------------------------------------------------------------------
+
+    def _look_around(self, environ: dict[str, Any]) -> bool:
+        """At the first request: look at a gunicorn worker that is not ours.
+
+        Returns whether the server can be served under.
+        """
+        if 'gunicorn.socket' in environ and not is_module_patched('socket'):
+            self._tell('this gunicorn worker does not run on gevent, so Socket.IO cannot work: '
+                       'use gunicorn -k geventio.gunicorn.Worker')
+            return False
+        if self._seen:
+            return True
+        self._seen = True
+        if 'gunicorn' in environ.get('SERVER_SOFTWARE', ''):
+            _end_with_worker(self.gateway)
+        return True
+
+    def _tell(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            log.error(message)
 
 
-def _pywsgi_socket(environ: dict[str, Any]) -> Any:
-    """The gevent socket of a request on pywsgi: for upgrades ``wsgi.input`` is its reader."""
-    raw = getattr(environ.get('wsgi.input'), 'raw', None)
-    return getattr(raw, '_sock', None)
+def _end_with_worker(gateway: Gateway) -> None:
+    """End the sessions when gunicorn asks its worker to stop, after what the worker does itself.
 
+    A worker of a foreign class knows nothing of connections that were taken off it, and waits for
+    polls that nobody answers.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    if not callable(before):
+        return
+    loop = gateway.bind().loop
 
-def _peek(source: Any, reader: Any) -> bytes:
-    source.settimeout(0.0)
-    try:
-        return reader.peek() or b''
-    except OSError:  # nothing there yet; TLS says so in its own way
-        return b''
+    def end() -> None:
+        gateway.engine.stopping = True
+        gateway.engine.close_all()
 
+    def on_signal(number: int, frame: Any) -> None:
+        before(number, frame)
+        loop.run_callback_threadsafe(end)
 
-def _from_gevent_websocket(websocket: Any) -> tuple[Any, bytes]:
-    """Its handler has sent the 101 already; from now on it must not write."""
-    handler = websocket.handler
-    sock, reader = handler.socket, handler.rfile
-    websocket.closed = True
-    websocket.raw_write = websocket.raw_read = websocket.stream = None
-    if getattr(sock, '_sslobj', None) is not None:
-        return BorrowedSocket(sock), _peek(sock, reader)
-    handler.socket = None
-    return take_off(sock, reader)
-
-
-def _from_gunicorn(environ: dict[str, Any], agreed: Upgrade) -> tuple[Any, bytes, Any]:
-    """``gunicorn -k gevent`` keeps the socket: borrow it while the request's greenlet waits."""
-    from gunicorn.workers.base_async import ALREADY_HANDLED
-
-    source = environ['gunicorn.socket']
-    source.sendall(response(101, agreed.headers, b''))
-    return BorrowedSocket(source), b'', ALREADY_HANDLED
+    with contextlib.suppress(ValueError):  # not on the main thread: nobody sends it signals
+        signal.signal(signal.SIGTERM, on_signal)
