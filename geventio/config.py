@@ -39,6 +39,9 @@ class Config:
     :param max_http_buffer_size: largest message or POST body accepted from a client.
     :param max_attachments: most binary attachments of one packet.
     :param max_namespaces: most namespaces one client may join.
+    :param max_handlers: handlers of one client that run at a time; its further events wait.
+    :param max_waiting_size: bytes of events that may wait so; a client over it is closed with
+        ``too many events``.
     :param max_outbox_size: bytes that may wait for one client that does not read, behind the
         message being sent; a client over it is closed with ``slow client``.
     :param max_connections: most sessions at a time; further handshakes are answered 503.
@@ -71,6 +74,8 @@ class Config:
     max_http_buffer_size: int = 1_000_000
     max_attachments: int = 10
     max_namespaces: int = 100
+    max_handlers: int = 100
+    max_waiting_size: int = 4_000_000
     max_outbox_size: int = 16_000_000
     max_connections: int | None = None
     http_compression: bool = True
@@ -123,6 +128,7 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
                 value = value[0]
             out[name] = _positive(name, value)
     for name in ('max_http_buffer_size', 'max_attachments', 'max_namespaces',
+                 'max_handlers', 'max_waiting_size',
                  'max_outbox_size', 'compression_threshold', 'max_connections'):
         value = out.get(name)
         if value is None and name in ('max_connections',):

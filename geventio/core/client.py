@@ -7,17 +7,21 @@ live in ``namespace``.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
 from ..protocol import socketio
 from ..protocol.jsontext import loads_at
 from ..protocol.socketio import RESERVED, Packet
-from .session import FORCED_SERVER_CLOSE, PARSE_ERROR, Session
+from .load import Load
+from .session import FORCED_SERVER_CLOSE, OVERLOADED, PARSE_ERROR, Session
 from .socket import Socket
 
 if TYPE_CHECKING:
     from .server import SocketIOServer
+
+log = logging.getLogger('geventio')
 
 CLIENT_LEAVES = 'client namespace disconnect'
 
@@ -29,8 +33,8 @@ class Client:
     :ivar root: the socket of ``/``, for the fast path.
     """
 
-    __slots__ = ('_attachments', '_left', '_partial', '_size', 'bucket', 'root', 'server',
-                 'session', 'sockets')
+    __slots__ = ('_attachments', '_left', '_partial', '_size', 'bucket', 'load', 'root',
+                 'server', 'session', 'sockets')
 
     def __init__(self, server: SocketIOServer, session: Session) -> None:
         self.server = server
@@ -42,6 +46,7 @@ class Client:
         self._size = 0
         self._left: set[str] | None = None
         self.bucket: dict[Any, None] | None = None
+        self.load: Load | None = None
 
     def opened(self) -> None:
         """The handshake is answered: wait for the first CONNECT, for a while."""
@@ -74,9 +79,9 @@ class Client:
                 return self._receive(packet)
             data = loads_at(packet, start)
             if data and data[0].__class__ is str and data[0] not in RESERVED:
-                socket.namespace.dispatch(socket, data, id)
+                socket.namespace.dispatch(socket, data, id, len(packet))
             else:
-                self._event(socket, data, id)
+                self._event(socket, data, id, len(packet))
             return None
         return self._receive(packet)
 
@@ -85,7 +90,7 @@ class Client:
         if packet.attachments:
             self._collect(packet)
         else:
-            self.dispatch(packet)
+            self.dispatch(packet, len(text))
 
     def receive_binary(self, data: bytes) -> None:
         """An attachment (or, with a binary parser, a packet)."""
@@ -94,7 +99,7 @@ class Client:
             decode = self.server.parser.decode_binary
             if decode is None:
                 raise ProtocolError('binary data that no packet announced')
-            return self.dispatch(decode(data))
+            return self.dispatch(decode(data), len(data))
         assert self._attachments is not None
         self._size += len(data)
         if self._size > self.server.config.max_http_buffer_size:
@@ -106,7 +111,7 @@ class Client:
             attachments = self._attachments
             self._drop_partial()
             socketio.join_attachments(packet, attachments)
-            self.dispatch(packet)
+            self.dispatch(packet, self._size)
         return None
 
     def _collect(self, packet: Packet) -> None:
@@ -122,8 +127,8 @@ class Client:
         self._partial = None
         self._attachments = None
 
-    def dispatch(self, packet: Packet) -> None:
-        """Act on a whole packet."""
+    def dispatch(self, packet: Packet, size: int) -> None:
+        """Act on a whole packet of ``size`` bytes."""
         kind = packet.type
         if kind == socketio.CONNECT:
             return self.connect(packet.nsp, packet.data)
@@ -135,7 +140,7 @@ class Client:
         if kind in (socketio.EVENT, socketio.BINARY_EVENT):
             if not socket.connected:
                 return self.not_joined(packet)
-            self._event(socket, packet.data, packet.id)
+            self._event(socket, packet.data, packet.id, size)
         elif kind in (socketio.ACK, socketio.BINARY_ACK):
             if packet.id is not None:
                 socket.acknowledged(packet.id, packet.data)
@@ -145,11 +150,11 @@ class Client:
             raise ProtocolError('CONNECT_ERROR from a client')
         return None
 
-    def _event(self, socket: Socket, data: Any, id: int | None) -> None:
+    def _event(self, socket: Socket, data: Any, id: int | None, size: int) -> None:
         if data is None:  # an event without a name: nobody can have asked for it
             return
         socketio.check_event(data)
-        socket.namespace.dispatch(socket, data, id)
+        socket.namespace.dispatch(socket, data, id, size)
 
     # -- namespaces ---------------------------------------------------------------------------
 
@@ -225,6 +230,13 @@ class Client:
         self._drop_partial()
         for socket in list(self.sockets.values()):
             socket.namespace.gone(socket, reason)
+
+    def overloaded(self) -> None:
+        """More events wait for this client's handlers than may wait."""
+        limit = self.server.config.max_waiting_size
+        log.warning('a client was closed: more than %d bytes of events waited for its handlers '
+                    '(max_waiting_size)', limit)
+        self.session.end(OVERLOADED, 1008, 'too many events')
 
     def close(self, reason: str = PARSE_ERROR) -> None:
         """End the session below."""

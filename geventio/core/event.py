@@ -7,14 +7,13 @@ the Flask extension brings subclasses that add its contexts. Choosing the handle
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
-from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConnectionRefusedError
 from ..protocol.socketio import ACK
+from .load import done
 
 if TYPE_CHECKING:
     from .socket import Socket
@@ -42,7 +41,7 @@ class Event:
     :ivar ack: the id the client wants the answer under, or None.
     """
 
-    __slots__ = ('ack', 'args', 'handler', 'name', 'socket')
+    __slots__ = ('ack', 'args', 'handler', 'load', 'name', 'socket')
 
     def __init__(self, socket: Socket, handler: Callable[..., Any], name: Any,
                  args: Any, ack: int | None) -> None:
@@ -51,6 +50,7 @@ class Event:
         self.name = name
         self.args = args
         self.ack = ack
+        self.load: Any = False
 
     def run(self) -> None:
         """Call the handler and answer the client; a handler that raises gives no answer."""
@@ -60,9 +60,10 @@ class Event:
             raise
         except BaseException as error:
             self.failed(error)
-            return
-        if self.ack is not None:
-            self.answer(result)
+        else:
+            if self.ack is not None:
+                self.answer(result)
+        done(self)
 
     def call(self) -> Any:
         """Call the handler; the ways of Socket.IO without Flask: ``handler(sid, *args)``."""
@@ -124,10 +125,11 @@ class Connect:
 class Disconnect:
     """The last event of a socket; its rooms end when the handler has ended."""
 
-    __slots__ = ('event',)
+    __slots__ = ('event', 'load')
 
     def __init__(self, event: Event) -> None:
         self.event = event
+        self.load: Any = False
 
     def run(self) -> None:
         socket = self.event.socket
@@ -135,16 +137,18 @@ class Disconnect:
             self.event.run()
         finally:
             socket.namespace.remove(socket)
+        done(self)
 
 
 class Callback:
     """A function to call in a pooled greenlet; errors are logged."""
 
-    __slots__ = ('args', 'fn')
+    __slots__ = ('args', 'fn', 'load')
 
     def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.fn = fn
         self.args = args
+        self.load: Any = False
 
     def run(self) -> None:
         try:
@@ -153,31 +157,4 @@ class Callback:
             raise
         except BaseException as error:
             log.error('error in %s', name_of(self.fn), exc_info=error)
-
-
-class Mailbox:
-    """Events of one socket, run strictly one after another by one greenlet at a time.
-
-    Each runs in a context of its own, as those that have a greenlet to themselves do.
-    """
-
-    __slots__ = ('_busy', '_jobs')
-
-    def __init__(self) -> None:
-        self._jobs: deque[Any] = deque()
-        self._busy = False
-
-    def put(self, job: Any, start: Callable[[Any], None]) -> None:
-        """Queue a job; ``start`` runs the mailbox if nobody does."""
-        self._jobs.append(job)
-        if not self._busy:
-            self._busy = True
-            start(self)
-
-    def run(self) -> None:
-        context = copy_context()
-        try:
-            while self._jobs:
-                context.copy().run(self._jobs.popleft().run)
-        finally:
-            self._busy = False
+        done(self)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..protocol.socketio import DISCONNECT, EVENT, RESERVED, Encoded
 from .acks import Ack, Collector, Done
-from .event import Connect, Disconnect, Mailbox
+from .event import Connect, Disconnect
+from .load import begin
 from .parcel import Parcel
 from .rooms import Room, Rooms
 from .session import FORCED_SERVER_CLOSE, SLOW_CLIENT
@@ -44,8 +45,11 @@ class Namespace:
 
     # -- the way in ---------------------------------------------------------------------------
 
-    def dispatch(self, socket: Socket, data: list[Any], ack: int | None) -> None:
-        """Hand an event to its handler. ``data`` is a checked ``[name, *args]``."""
+    def dispatch(self, socket: Socket, data: list[Any], ack: int | None, size: int) -> None:
+        """Hand an event to its handler. ``data`` is a checked ``[name, *args]``.
+
+        :param size: bytes of its packet.
+        """
         server = self.server
         name = data[0]
         args: Any = data[1:]
@@ -56,10 +60,9 @@ class Namespace:
                 return
             handler, args = server.adapt(route, self.name, name, args)
         event = server.event_class(socket, handler, name, args, ack)
-        if socket.mailbox is None:
-            server.runtime.enter(event)
-        else:
-            socket.mailbox.put(event, server.runtime.start)
+        client = socket.client
+        if not begin(client, event, size, server.runtime.enter, server.config):
+            client.overloaded()
 
     # -- life of a socket ---------------------------------------------------------------------
 
@@ -67,8 +70,6 @@ class Namespace:
         """Ask the connect handler about a socket."""
         self.rooms.add(socket)
         server = self.server
-        if not server.config.async_handlers:
-            socket.mailbox = Mailbox()
         route = server.registry.find(self.name, 'connect')
         if route is None:
             self.accept(socket)
@@ -136,10 +137,10 @@ class Namespace:
             self.remove(socket)
             return
         job = Disconnect(server.disconnect_event(socket, route, reason))
-        if socket.mailbox is None:
+        if server.config.async_handlers:
             server.runtime.start(job)
         else:
-            socket.mailbox.put(job, server.runtime.start)
+            begin(socket.client, job, 0, server.runtime.start, server.config)
 
     def remove(self, socket: Socket) -> None:
         """Take a socket out of the registry; the last act of its life."""

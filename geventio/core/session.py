@@ -26,6 +26,7 @@ FORCED_SERVER_CLOSE = 'forced server close'
 SHUTTING_DOWN = 'server shutting down'
 MESSAGE_TOO_BIG = 'message too big'
 SLOW_CLIENT = 'slow client'
+OVERLOADED = 'too many events'
 
 
 class Upper(Protocol):

@@ -27,7 +27,7 @@ class Socket:
     """
 
     __slots__ = ('__weakref__', '_data', 'acks', 'client', 'connected', 'context', 'left',
-                 'mailbox', 'namespace', 'owned', 'rooms', 'sid', 'transport')
+                 'namespace', 'owned', 'rooms', 'sid', 'transport')
 
     def __init__(self, sid: str, client: Client, namespace: Namespace) -> None:
         self.sid = sid
@@ -40,7 +40,6 @@ class Socket:
         self.acks: dict[int, Any] | None = None
         self.context: Any = None
         self.owned: dict[Any, None] | None = None
-        self.mailbox: Any = None
         self._data: dict[Any, Any] | None = None
 
     @property

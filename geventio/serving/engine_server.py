@@ -13,9 +13,10 @@ from typing import Any
 
 from ..config import Config
 from ..core.engine import Engine
-from ..core.event import FATAL, Callback, Mailbox, log, name_of
+from ..core.event import FATAL, Callback, log, name_of
+from ..core.load import Load, begin
 from ..core.registry import takes
-from ..core.session import FORCED_SERVER_CLOSE, SLOW_CLIENT, Session
+from ..core.session import FORCED_SERVER_CLOSE, OVERLOADED, SLOW_CLIENT, Session
 from ..errors import NotConnectedError
 from .gateway import Gateway
 from .running import run, stop
@@ -111,12 +112,12 @@ class EngineServer(WSGIDoor):
 class _Client:
     """The layer above a session of an EngineServer: hands packets to handlers, in order."""
 
-    __slots__ = ('_held_in', '_held_out', '_left', '_mailbox', '_server', '_session', '_size')
+    __slots__ = ('_held_in', '_held_out', '_left', '_server', '_session', '_size', 'load')
 
     def __init__(self, server: EngineServer, session: Session) -> None:
         self._server = server
         self._session = session
-        self._mailbox = None if server.config.async_handlers else Mailbox()
+        self.load: Load | None = None
         # Until the connect handler has decided; None afterwards.
         self._held_in: list[str | bytes] | None = []
         self._held_out: list[str | bytes] = []
@@ -143,7 +144,7 @@ class _Client:
             return
         handler = self._server.handlers.get('message')
         if handler is not None:
-            self._start(Callback(handler, (self._session.sid, data)))
+            self._start(Callback(handler, (self._session.sid, data)), len(data))
 
     def send(self, packet: str | bytes) -> None:
         if self._held_in is None:
@@ -191,17 +192,21 @@ class _Client:
         handler = self._server.handlers.get('disconnect')
         if handler is not None:
             args = (self._session.sid, reason) if takes(handler, 2) else (self._session.sid,)
-            self._start(Callback(handler, args))
+            job = Callback(handler, args)
+            if self._server.config.async_handlers:
+                self._server.engine.runtime.start(job)
+            else:
+                self._start(job, 0)
 
     def transport_changed(self, transport: Any) -> None:
         pass
 
-    def _start(self, job: Any) -> None:
-        start = self._server.engine.runtime.start
-        if self._mailbox is None:
-            start(job)
-        else:
-            self._mailbox.put(job, start)
+    def _start(self, job: Any, size: int) -> None:
+        server = self._server
+        if not begin(self, job, size, server.engine.runtime.start, server.config):
+            log.warning('a client was closed: more than %d bytes of messages waited for its '
+                        'handlers (max_waiting_size)', server.config.max_waiting_size)
+            self._session.end(OVERLOADED, 1008, 'too many messages')
 
 
 class _Connect:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from contextvars import ContextVar
 from functools import partial
 
 import pytest
 
-from geventio.core.event import Callback, Mailbox, name_of
+from geventio.core.event import Callback, name_of
 
 
 @pytest.fixture
@@ -113,7 +112,7 @@ def test_events_nobody_handles_are_ignored(world, peer):
 @pytest.mark.parametrize(('function', 'name'), [
     (fails, f'{__name__}.fails'),
     (partial(partial(fails, 1), 2), f'{__name__}.fails'),
-    (Mailbox.run, 'geventio.core.event.Mailbox.run'),
+    (Callback.run, 'geventio.core.event.Callback.run'),
 ])
 def test_names_in_the_log(function, name):
     assert name_of(function) == name
@@ -128,45 +127,3 @@ def test_a_nameless_callable_is_shown():
             return 'Handler 7'
 
     assert name_of(Handler()) == 'Handler 7'
-
-
-class Job:
-    def __init__(self, function):
-        self.run = function
-
-
-def test_a_mailbox_starts_when_it_is_idle_only():
-    mailbox, started, done = Mailbox(), [], []
-    mailbox.put(Job(lambda: done.append(1)), started.append)
-    mailbox.put(Job(lambda: done.append(2)), started.append)
-    assert started == [mailbox]
-    mailbox.run()
-    assert done == [1, 2]
-    mailbox.put(Job(lambda: done.append(3)), started.append)
-    assert started == [mailbox, mailbox]
-
-
-def test_a_mailbox_takes_what_comes_while_it_runs():
-    mailbox, started, done = Mailbox(), [], []
-
-    def first():
-        mailbox.put(Job(lambda: done.append(2)), started.append)
-        done.append(1)
-
-    mailbox.put(Job(first), started.append)
-    mailbox.run()
-    assert done == [1, 2] and started == [mailbox]
-
-
-def test_jobs_of_a_mailbox_have_their_own_contexts():
-    variable = ContextVar('variable', default=0)
-    mailbox, seen = Mailbox(), []
-
-    def job():
-        seen.append(variable.get())
-        variable.set(1)
-
-    for _ in range(2):
-        mailbox.put(Job(job), lambda mailbox: None)
-    mailbox.run()
-    assert seen == [0, 0] and variable.get() == 0
