@@ -8,14 +8,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from flask import Flask, Response, render_template, send_from_directory, session
+from flask import Flask, Response, render_template, session
 
 from demo_app.chat import Chat, socketio
 from demo_app.store import Store
 
 __all__ = ['create_app', 'socketio']
-
-CLIENT_FOLDER = Path(__file__).resolve().parent.parent / 'static'
 
 
 def create_app(db: str | os.PathLike[str] | None = None) -> Flask:
@@ -41,10 +39,6 @@ def create_app(db: str | os.PathLike[str] | None = None) -> Flask:
             session['user_id'] = store.new_user()
             session.permanent = True
         return render_template('chat.html')
-
-    @app.get('/client/<path:filename>')
-    def client(filename: str) -> Response:
-        return send_from_directory(CLIENT_FOLDER, filename)
 
     @app.after_request
     def forbid_foreign_content(response: Response) -> Response:

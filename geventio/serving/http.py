@@ -98,6 +98,11 @@ class HTTPConnection:
         self._watcher = runtime.loop.io(sock.fileno(), _READ)
         self._watcher.start(self._readable)
         runtime.schedule(self, IDLE_TIMEOUT)
+        server.connections.add(self)
+
+    def idle(self) -> bool:
+        """Whether nothing has been asked and nothing is left to send."""
+        return self._exchange is None and self._body is None and not self._out
 
     def tick(self, now: float) -> float | None:
         """Close a connection on which no request was completed since the last look."""
@@ -295,10 +300,7 @@ class HTTPConnection:
 
     def _log(self, exchange: LoopExchange, status: int, size: int) -> None:
         if self._server.access_log is not None:
-            request = exchange.request
-            self._server.log_access(
-                self._address, f'{request.method} {request.target} {request.version}', status,
-                size)
+            self._server.log_access(self._address, exchange.request, status, size)
 
     # -- end ----------------------------------------------------------------------------------
 
@@ -329,6 +331,7 @@ class HTTPConnection:
     def release(self) -> Any:
         """Give the socket away; nothing watches it any more."""
         sock, self._sock = self._sock, None
+        self._server.connections.discard(self)
         for watcher in (self._watcher, self._writer):
             if watcher is not None:
                 watcher.stop()

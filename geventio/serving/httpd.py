@@ -22,7 +22,7 @@ from greenlet import getcurrent
 from ..protocol.http import Request
 from .gateway import Gateway
 from .handler import WebSocketHandler
-from .http import IDLE_TIMEOUT, HTTPConnection, LoopExchange
+from .http import IDLE_TIMEOUT, HTTPConnection
 from .takeoff import set_nodelay, take_off
 from .wsgi import WSGIDoor
 
@@ -45,7 +45,7 @@ class Handler(WebSocketHandler):
         if server.gateway is not None and server.ours(data):
             sock, self.socket = self.socket, None
             raw, early = take_off(sock, self.rfile)
-            connection = Connection(raw, self.client_address, server)
+            connection = HTTPConnection(raw, self.client_address, server)
             server.loop.run_callback(connection.feed, early)
             return None
         return super().handle_one_request()
@@ -57,28 +57,6 @@ class Handler(WebSocketHandler):
             WSGIHandler.run_application(self)
         else:
             super().run_application()
-
-
-class Connection(HTTPConnection):
-    """A connection in the loop that its server knows of, to log its requests and to end it."""
-
-    __slots__ = ()
-
-    def __init__(self, sock: Any, address: Any, server: Server) -> None:
-        super().__init__(sock, address, server)
-        server.connections.add(self)
-
-    def idle(self) -> bool:
-        """Whether nothing has been asked and nothing is left to send."""
-        return self._exchange is None and self._body is None and not self._out
-
-    def release(self) -> Any:
-        self._server.connections.discard(self)
-        return super().release()
-
-    def _log(self, exchange: LoopExchange, status: int, size: int) -> None:
-        if self._server.access_log is not None:
-            self._server.log_access(self._address, exchange.request, status, size)
 
 
 class Server(WSGIServer):
@@ -104,7 +82,7 @@ class Server(WSGIServer):
         self.gateway: Gateway | None = None
         self.access_log: Any = None if options.get('log', 'default') is None else self.log
         self.base_environ: dict[str, Any] = {}
-        self.connections: set[Connection] = set()
+        self.connections: set[HTTPConnection] = set()
         self._idle: set[Any] = set()
         self._prefix = b''
 
@@ -168,7 +146,7 @@ class Server(WSGIServer):
         if self.gateway is None:
             super().do_handle(*args)
         else:
-            Connection(*args, self)
+            HTTPConnection(*args, self)
 
     def hand_over(self, raw: Any, address: Any, data: bytes) -> None:
         """Give a connection, with what was read of it, to a pywsgi greenlet."""

@@ -18,6 +18,7 @@ from gevent.monkey import is_module_patched
 
 from ..errors import HTTPError
 from ..protocol.http import parse_query
+from . import assets
 from .exchange import Exchange
 from .gateway import Gateway, Upgrade
 from .handshake import WSGIHandshake, headers_of
@@ -58,7 +59,7 @@ class WSGIExchange(Exchange):
             self.abort()
             raise
         headers = [*headers, ('Content-Length', str(len(body)))]
-        if self._gateway.engine.stopping:
+        if status >= 400 or self._gateway.engine.stopping:
             headers.append(('Connection', 'close'))
         start_response(f'{status} {HTTPStatus(status).phrase}', headers)
         return [body]
@@ -78,7 +79,11 @@ class WSGIDoor:
         self._told: set[str] = set()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
-        if environ.get('PATH_INFO') != self.gateway.path:
+        path = environ.get('PATH_INFO', '')
+        if path != self.gateway.path:
+            before, name = path[:len(self.gateway.path)], path[len(self.gateway.path):]
+            if name in assets.FILES and before == self.gateway.path:
+                return assets.serve(name, environ, start_response)
             if self.app is not None:
                 return self.app(environ, start_response)
             start_response('404 Not Found', [('Content-Type', 'text/plain')])
