@@ -62,6 +62,9 @@ class FlaskEvent(Event):
         if (app.teardown_appcontext_funcs or app.teardown_request_funcs or _app_listeners
                 or _request_listeners):
             return self._call_and_tear_down()
+        return self._call()
+
+    def _call(self) -> Any:
         try:
             result = self.handler(*self.args)
         except Exception as error:
@@ -73,13 +76,7 @@ class FlaskEvent(Event):
     def _call_and_tear_down(self) -> Any:
         unhandled: BaseException | None = None
         try:
-            try:
-                result = self.handler(*self.args)
-            except Exception as error:
-                return self.handle(error)
-            if hasattr(self, '_opened'):
-                self._save_session()
-            return result
+            return self._call()
         except BaseException as error:
             unhandled = error
             raise

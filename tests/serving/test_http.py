@@ -1,0 +1,129 @@
+"""HTTP in the loop: the limits of a connection, and how it ends."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+from gevent import socket
+
+from geventio import EngineServer, Server
+from geventio.serving import http
+
+TIMEOUT = 5
+
+
+@pytest.fixture
+def server(host):
+    return host(Server())
+
+
+def connect(server):
+    return socket.create_connection(server.address, timeout=TIMEOUT)
+
+
+def everything(sock):
+    data = b''
+    try:
+        while piece := sock.recv(65536):
+            data += piece
+    except ConnectionResetError:
+        pass
+    finally:
+        sock.close()
+    return data
+
+
+def waiting_get(server):
+    """A connection whose GET waits for packets."""
+    sock = connect(server)
+    target = server.target(EIO='4', transport='polling')
+    sock.sendall(f'GET {target} HTTP/1.1\r\nHost: x\r\n\r\n'.encode())
+    sock.recv(65536)
+    sid = next(iter(server.sessions))
+    sock.sendall(f'GET {target}&sid={sid} HTTP/1.1\r\nHost: x\r\n\r\n'.encode())
+    return sock
+
+
+def test_idle_connections_are_closed(server, monkeypatch):
+    monkeypatch.setattr(http, 'IDLE_TIMEOUT', 0.05)
+    silent, slow = connect(server), connect(server)
+    slow.sendall(b'GET /socket.io/?EIO=4&tra')
+    assert everything(silent) == b''
+    assert everything(slow) == b''
+    assert not server.http.connections
+
+
+def test_a_waiting_get_is_not_idle(server, monkeypatch):
+    monkeypatch.setattr(http, 'IDLE_TIMEOUT', 0.05)
+    sock = waiting_get(server)
+    gevent.sleep(0.3)  # nothing must happen meanwhile
+    assert len(server.sessions) == 1
+    assert len(server.http.connections) == 1
+    sock.close()
+    server.settle()
+
+
+def test_what_is_pipelined_behind_a_waiting_get_is_bounded(server):
+    sock = waiting_get(server)
+    sock.sendall(b'x' * (http.MAX_PIPELINED + 1))
+    assert everything(sock) == b''
+    server.settle()
+    assert not server.http.connections
+
+
+@pytest.mark.parametrize(('request_', 'status'), [
+    (b'GET /socket.io/?x HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n', b'400'),
+    (b'GET /socket.io/?x HTTP/1.1\r\n\r\n', b'400'),
+    (b'GET /socket.io/?x HTTP/3.0\r\nHost: x\r\n\r\n', b'505'),
+    (b'GET /socket.io/?' + b'x' * 20_000, b'414'),
+    (b'GET /socket.io/?x HTTP/1.1\r\nHost: x\r\nA: ' + b'x' * 20_000, b'431'),
+    (b'GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx',
+     b'400'),
+])
+def test_refused_requests_end_the_connection(server, request_, status):
+    sock = connect(server)
+    sock.sendall(request_)
+    answer = everything(sock)
+    assert answer.startswith(b'HTTP/1.1 ' + status + b' ')
+    assert b'Connection: close' in answer
+    assert answer.count(b'HTTP/1.1 ') == 1
+    with gevent.Timeout(TIMEOUT):
+        while server.http.connections:
+            gevent.sleep(0.005)
+
+
+def test_what_is_read_after_the_last_answer_is_bounded(server, monkeypatch):
+    monkeypatch.setattr(http, 'LINGER_BYTES', 100_000)
+    sock = connect(server)
+    sock.sendall(b'GET /socket.io/?x HTTP/1.1\r\n\r\n')
+    with pytest.raises(OSError), gevent.Timeout(TIMEOUT):
+        while True:
+            sock.sendall(b'x' * 65536)
+    assert not server.http.connections
+    sock.close()
+
+
+def test_a_client_that_does_not_close(server, monkeypatch):
+    monkeypatch.setattr(http, 'LINGER', 0.05)
+    sock = connect(server)
+    sock.sendall(b'GET /socket.io/?x HTTP/1.1\r\n\r\n')
+    with gevent.Timeout(TIMEOUT):
+        while not server.http.connections:
+            gevent.sleep(0.005)
+        while server.http.connections:
+            gevent.sleep(0.005)
+    assert everything(sock).startswith(b'HTTP/1.1 400 ')
+
+
+def test_a_large_answer_to_a_slow_reader(host):
+    owner = EngineServer(http_compression=False)
+    server = host(owner)
+    sock = waiting_get(server)
+    owner.send(next(iter(server.sessions)), 'z' * 5_000_000)
+    gevent.sleep(0)
+    data = b''
+    while len(data) < 5_000_000:
+        data += sock.recv(65536)
+    assert data.endswith(b'z' * 1000)
+    assert data.count(b'z') == 5_000_000
+    sock.close()
