@@ -69,7 +69,7 @@ SCENARIOS = (
     'order both ways',
 )
 #: Those of protocol 5.
-NEWER = {'sio31', 'sio42', 'sio48'}
+NEWER = {'sio31', 'sio41', 'sio48'}
 #: Scenarios of what only some clients can do.
 ONLY = {
     'typed arrays': NEWER,

@@ -9,7 +9,7 @@ const GENERATIONS = {
   sio17: { major: 1, jsonp: true },
   sio25: { major: 2, jsonp: true },
   sio31: { major: 3, jsonp: true },
-  sio42: { major: 4, jsonp: true },
+  sio41: { major: 4, jsonp: true },
   sio48: { major: 4, jsonp: false },
 };
 
