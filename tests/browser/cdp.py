@@ -223,7 +223,8 @@ def launch(executable: str, profile: Path) -> Iterator[Browser]:
     reader.start()
     try:
         address = addresses.get(timeout=TIMEOUT * 2)
-        with connect(address, max_size=None, compression=None) as connection:
+        with connect(address, max_size=None, compression=None,
+                     ping_interval=None) as connection:
             browser = Browser(connection)
             try:
                 yield browser

@@ -11,7 +11,7 @@ import pytest
 from .cdp import Browser, launch
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """The browser: skipped where there is none, except in continuous integration."""
     executable = os.environ.get('CHROMIUM') or shutil.which('chromium')
