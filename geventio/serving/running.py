@@ -101,8 +101,13 @@ def _listen(host: str, port: int, backlog: int) -> Any:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(backlog)
+    except OverflowError:
+        listener.close()
+        raise ConfigError(f'port must be a number from 0 to 65535, not {port}') from None
     except OSError as error:
         listener.close()
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise OSError(error.errno, f'{host} is not an address of this machine') from None
         if error.errno == errno.EADDRINUSE:
             raise OSError(error.errno, f'port {port} on {host} is in use by another program; '
                           'choose another port') from None

@@ -28,6 +28,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect, unix_connect
 
 import geventio
+from geventio import Server
 from geventio.errors import ConfigError
 from geventio.serving import running
 
@@ -277,6 +278,17 @@ def test_tls_with_clients_that_go_wrong(tmp_path: Path, certificate: tuple[str, 
         process.send(signal.SIGTERM)
         assert process.ended(BOUND) == 0
         process.clean_log()
+
+
+@pytest.mark.parametrize('host', ['192.0.2.1', 'no.such.host.invalid'])
+def test_an_address_that_is_not_ours(host):
+    with pytest.raises(OSError, match=f'{host} is not an address of this machine'):
+        Server().run(host=host, port=0)
+
+
+def test_a_port_that_cannot_be():
+    with pytest.raises(ConfigError, match='port must be a number from 0 to 65535, not 99999'):
+        Server().run(port=99999)
 
 
 def test_a_taken_port_is_told_in_a_plain_sentence(server: Process) -> None:
