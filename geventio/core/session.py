@@ -140,6 +140,10 @@ class Session:
         transport.close(code, text)
         upper.closed(reason)
 
+    def overdue(self, now: float) -> bool:
+        """Whether the heartbeat's deadline has passed, though its timer has not fired yet."""
+        raise NotImplementedError
+
     def tick(self, now: float) -> float | None:
         """Heartbeat: see the dialect."""
         raise NotImplementedError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..core.session import Session
+from ..core.session import PING_TIMEOUT, Session
 from ..errors import GeventioError
 from ..protocol.jsontext import Encoder
 from .eio3 import Session3
@@ -67,6 +67,9 @@ def route(engine: Engine, query: Mapping[str, str], method: str, upgrade: bool
     if sid is not None:
         session = engine.sessions.get(sid)
         if session is None:
+            raise Refused(UNKNOWN_SID)
+        if session.transport.name == 'polling' and session.overdue(engine.runtime.now()):
+            session.end(PING_TIMEOUT, 1001, 'ping timeout')
             raise Refused(UNKNOWN_SID)
         if transport == 'websocket':
             if not upgrade:

@@ -166,6 +166,9 @@ class Session3(Session):
         else:
             super().control(packet)
 
+    def overdue(self, now: float) -> bool:
+        return now >= self.heard + self._patience
+
     def tick(self, now: float) -> float | None:
         rest = self.heard + self._patience - now
         if rest > 0:

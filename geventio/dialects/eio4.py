@@ -10,6 +10,9 @@ from ..protocol.deflate import compress
 from ..protocol.engineio import Packet, decode_v4, encode_v4
 from ..protocol.websocket import OP_BINARY, OP_TEXT, binary_frame, frame, text_frame
 
+#: Seconds a heartbeat may be late before the client gets them back.
+COARSE = 0.05
+
 
 class WebSocketFrames:
     """Packets as WebSocket frames: text as it is, binary as it is."""
@@ -120,6 +123,13 @@ class Session4(Session):
         rest = self.heard + config.ping_interval - now
         if rest > 0:
             return rest
-        self.waiting_since = now
+        # A coarse timer's lateness is not the client's time; that of a stalled loop is.
+        self.waiting_since = max(self.heard + config.ping_interval, now - COARSE)
         self.send('2')
-        return min(config.ping_interval, config.ping_timeout + config.ping_grace)
+        deadline = self.waiting_since + config.ping_timeout + config.ping_grace
+        return min(config.ping_interval, deadline - now)
+
+    def overdue(self, now: float) -> bool:
+        config = self.engine.config
+        return bool(self.waiting_since) and \
+            now >= self.waiting_since + config.ping_timeout + config.ping_grace

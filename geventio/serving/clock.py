@@ -30,7 +30,7 @@ class Wheel:
 
     def refine(self, shortest: float) -> None:
         """Make buckets narrow enough for delays of ``shortest`` seconds."""
-        width = max(FINEST, min(COARSEST, shortest / 10))
+        width = max(FINEST, min(COARSEST, shortest / 50))
         if width < self._width:
             old, self._buckets = self._buckets, {}
             now = monotonic()

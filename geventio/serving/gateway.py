@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.engine import Engine
 from ..core.session import Session
-from ..dialects.eio import BAD_REQUEST, Refused, route
+from ..dialects.eio import BAD_REQUEST, UNKNOWN_SID, Refused, route
 from ..errors import HTTPError
 from ..protocol import deflate
 from ..protocol.engineio import open_packet
@@ -91,12 +91,9 @@ class Gateway:
                 return None
             exchange.extra += self.origins.headers(origin)
         method = exchange.method
-        if method not in ('GET', 'POST'):
-            if method == 'OPTIONS' and self.config.cors_allowed_origins != ():
-                exchange.extra += self.origins.preflight(headers)
-                exchange.reply(204, [], b'')
-            else:
-                exchange.reply(405, [('Allow', 'GET, POST')], b'')
+        if method == 'OPTIONS' and self.config.cors_allowed_origins != ():
+            exchange.extra += self.origins.preflight(headers)
+            exchange.reply(204, [], b'')
             return None
         upgrade = 'upgrade' in headers
         last = self.engine.last_words
@@ -106,6 +103,9 @@ class Gateway:
             target = route(self.engine, exchange.query, method, upgrade)
         except Refused as refused:
             self.refuse(exchange, refused)
+            return None
+        if method not in ('GET', 'POST'):
+            exchange.reply(405, [('Allow', 'GET, POST')], b'')
             return None
         if not isinstance(target, Session) and self.engine.full():
             exchange.reply(503, [('Content-Type', 'application/json'), ('Retry-After', '5')],
@@ -135,7 +135,9 @@ class Gateway:
         """Serve an admitted GET over polling."""
         if isinstance(target, Session):
             if target.closed is not None:
-                self.refuse(exchange, Refused(1))
+                self.refuse(exchange, Refused(UNKNOWN_SID))
+            elif target.transport.name != 'polling':  # upgraded since it was admitted
+                self.refuse(exchange, Refused(BAD_REQUEST))
             else:
                 target.transport.get(exchange)  # type: ignore[attr-defined]
         elif isinstance(target, PollingTransport):

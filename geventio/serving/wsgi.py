@@ -59,7 +59,8 @@ class WSGIExchange(Exchange):
             self.abort()
             raise
         headers = [*headers, ('Content-Length', str(len(body)))]
-        if status >= 400 or self._gateway.engine.stopping:
+        if status >= 400 or self._gateway.engine.stopping \
+                or self.headers.get('connection', '').lower() == 'close':
             headers.append(('Connection', 'close'))
         start_response(f'{status} {HTTPStatus(status).phrase}', headers)
         return [body]

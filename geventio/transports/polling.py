@@ -192,12 +192,19 @@ class PollingTransport:
             items = [*self._take(), self.encoding.text(goodbye)]
             exchange.packets(*self.encoding.body(items))
         elif session.closed == FORCED_SERVER_CLOSE:
-            engine = session.engine
             self.out = list(self.out)
-            engine.last_words[session.sid] = self
-            self.runtime.call_later(engine.config.close_timeout, engine.last_words.pop,
-                                    session.sid, None)
+            self._await_last_get(session.engine.config.close_timeout)
+        elif session.closed == TRANSPORT_CLOSE:
+            # A GET that came together with the POST may be served after it.
+            self.out = []
+            self._await_last_get(0.0)
+
+    def _await_last_get(self, seconds: float) -> None:
+        last_words, sid = self.session.engine.last_words, self.session.sid
+        last_words[sid] = self
+        self.runtime.call_later(seconds, last_words.pop, sid, None)
 
     def last_get(self, exchange: Any) -> None:
         """The GET after the server has closed: what was left, and the close packet."""
-        exchange.packets(*self.encoding.body([*self.out, self.encoding.text('1')]))
+        goodbye = '6' if self.session.closed == TRANSPORT_CLOSE else '1'
+        exchange.packets(*self.encoding.body([*self.out, self.encoding.text(goodbye)]))

@@ -58,9 +58,13 @@ def test_repeated_session_fields(host, name):
     assert not server.sessions
 
 
-def test_other_methods(host):
+@pytest.mark.parametrize('method', ['PUT', 'DELETE', 'PATCH', 'HEAD'])
+def test_other_methods(host, method):
     server = host()
-    response = server.request('PUT', EIO='4', transport='polling')
+    query = {'EIO': '4', 'transport': 'polling'}
+    assert server.request(method, **query).status == 400
+    sid = json.loads(server.request(**query).body[1:])['sid']
+    response = server.request(method, sid=sid, **query)
     assert (response.status, response.headers['allow']) == (405, 'GET, POST')
 
 
