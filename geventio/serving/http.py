@@ -63,6 +63,8 @@ class LoopExchange(Exchange):
     def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         if status >= 400:
             self.keep_alive = False
+        if self.method == 'HEAD':
+            body = b''
         self.connection.answer(
             self, status, response(status, [*headers, *self.extra], body, self.keep_alive))
 

@@ -43,6 +43,8 @@ class WSGIExchange(Exchange):
         self._gateway = gateway
 
     def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        if self.method == 'HEAD':
+            body = b''
         self._answer.set((status, [*headers, *self.extra], body))
 
     def handshake(self) -> WSGIHandshake:

@@ -180,7 +180,7 @@ def test_wrong_handshakes_are_refused(foreign: Process) -> None:
     for path in (HANDSHAKE + 'websocket', '/socket.io/?EIO=9&transport=polling',
                  '/socket.io/', HANDSHAKE + 'polling&sid=unknown'):
         assert plain.request('GET', path)[0] == 400
-    assert plain.request('PUT', HANDSHAKE + 'polling')[0] == 405
+    assert plain.request('PUT', HANDSHAKE + 'polling')[0] == 400
     plain.close()
 
 
