@@ -90,7 +90,6 @@ except ImportError:
 
 # -- outgoing frames --------------------------------------------------------------------------
 
-
 def _head(first: int, size: int, mask_bit: int = 0) -> bytes:
     if size < 126:
         return bytes((first, mask_bit | size))
@@ -115,9 +114,8 @@ def binary_frame(payload: bytes) -> bytes:
     return _head(0x80 | OP_BINARY, len(payload)) + payload
 
 
-def frame(
-    opcode: int, payload: bytes, *, fin: bool = True, rsv1: bool = False, mask: bytes | None = None
-) -> bytes:
+def frame(opcode: int, payload: bytes, *, fin: bool = True, rsv1: bool = False,
+          mask: bytes | None = None) -> bytes:
     """Any one frame (RFC 6455 section 5.2).
 
     :param opcode: one of the ``OP_`` constants.
@@ -125,8 +123,7 @@ def frame(
     :param fin: whether this is the last fragment of its message.
     :param rsv1: set on the first frame of a compressed message (RFC 7692 section 6).
     :param mask: four bytes, which a client's frame must have and a server's must not.
-    :raises ValueError: for a control frame that is fragmented or too long, or a mask that is not
-        four bytes.
+    :raises ValueError: a control frame that is fragmented or too long, a mask of another size.
     """
     size = len(payload)
     if opcode >= OP_CLOSE and (not fin or size > _MAX_CONTROL):

@@ -87,7 +87,7 @@ class Gateway:
         origin = headers.get('origin')
         if origin is not None:
             if not self.origins.allow(origin, exchange):
-                self.refuse(exchange, Refused(BAD_REQUEST))
+                self._answer(exchange, Refused(BAD_REQUEST))  # Origins has told why
                 return None
             exchange.extra += self.origins.headers(origin)
         method = exchange.method
@@ -119,6 +119,9 @@ class Gateway:
             self._told.add(refused.message)
             log.warning('request refused with %d %s (query %.200r); further ones are not logged',
                         refused.status, refused.message, dict(exchange.query))
+        self._answer(exchange, refused)
+
+    def _answer(self, exchange: Exchange, refused: Refused) -> None:
         if 'upgrade' in exchange.headers:
             exchange.reply(400, [('Content-Type', 'text/html')], refused.message.encode())
         else:
