@@ -79,16 +79,16 @@ class Runtime(Protocol):
     def push_many(self, sockets: Iterable[Socket], parcel: Parcel) -> None:
         """Queue a parcel for many sockets, encoded once per encoding."""
 
-    def start(self, job: Any) -> None:
+    def start(self, job: Job) -> None:
         """Run ``job.run()`` in a pooled greenlet, at once when called from the loop."""
 
-    def enter(self, job: Any) -> None:
+    def enter(self, job: Job) -> None:
         """The same for callers that are in the loop for certain."""
 
     def now(self) -> float:
         """Monotonic seconds."""
 
-    def schedule(self, entry: Any, delay: float) -> None:
+    def schedule(self, entry: Entry, delay: float) -> None:
         """Have ``entry.tick(now)`` called after ``delay`` seconds (coarse)."""
 
     def call_later(self, delay: float, callback: Callable[..., Any], *args: Any) -> Cancellable:

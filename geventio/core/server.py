@@ -70,7 +70,7 @@ class SocketIOServer:
         self.runtime = runtime
 
     def _new_client(self, session: Session) -> Upper:
-        client: Upper = session.client_class(self, session)  # type: ignore[attr-defined]
+        client: Upper = session.client_class(self, session)
         return client
 
     # -- namespaces ---------------------------------------------------------------------------

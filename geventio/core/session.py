@@ -21,7 +21,6 @@ TRANSPORT_CLOSE = 'transport close'
 TRANSPORT_ERROR = 'transport error'
 PING_TIMEOUT = 'ping timeout'
 PARSE_ERROR = 'parse error'
-FORCED_CLOSE = 'forced close'
 FORCED_SERVER_CLOSE = 'forced server close'
 SHUTTING_DOWN = 'server shutting down'
 MESSAGE_TOO_BIG = 'message too big'
@@ -31,6 +30,9 @@ OVERLOADED = 'too many events'
 
 class Upper(Protocol):
     """The layer above a session."""
+
+    def opened(self) -> None:
+        """The handshake is answered."""
 
     def receive_text(self, packet: str) -> None:
         """A message packet, its type digit ``4`` still in front."""
@@ -57,11 +59,13 @@ class Session:
     :ivar handshake: the request it began with; builds the WSGI environ on demand.
     """
 
-    __slots__ = ('__weakref__', 'bucket', 'closed', 'engine', 'handshake', 'heard', 'opened', 'sid',
+    __slots__ = ('__weakref__', 'bucket', 'closed', 'engine', 'handshake', 'heard', 'sid',
                  'transport', 'upgrading', 'upper', 'waiting_since')
 
     #: Engine.IO revision.
     version: int
+    #: Makes the Socket.IO client above a session of this revision.
+    client_class: Any
 
     def __init__(self, engine: Engine, sid: str, handshake: Handshake) -> None:
         self.engine = engine
@@ -72,7 +76,7 @@ class Session:
         self.closed: str | None = None
         self.upgrading: Any = None  # the probe of an upgrade under way
         self.bucket: dict[Any, None] | None = None
-        self.opened = self.heard = engine.runtime.now()
+        self.heard = engine.runtime.now()
         self.waiting_since = 0.0
 
     # -- the way in -------------------------------------------------------------------------
@@ -181,6 +185,9 @@ class _Gone:
 
 
 class _Nobody:
+    def opened(self) -> None:
+        pass
+
     def receive_text(self, packet: str) -> None:
         pass
 

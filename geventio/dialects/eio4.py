@@ -60,8 +60,6 @@ class DeflatedFrames(WebSocketFrames):
 class PollingPayload:
     """Packets as chunks of a payload; a body is chunks joined by the record separator."""
 
-    content_type = 'text/plain; charset=UTF-8'
-
     def text(self, packet: str) -> bytes:
         return packet.encode()
 

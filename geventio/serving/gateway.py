@@ -165,7 +165,7 @@ class Gateway:
         session.begin(transport)
         session.send(open_packet(**self.engine.hello(session, upgrades)))
         session.upper = self.engine.make_upper(session)
-        session.upper.opened()  # type: ignore[attr-defined]
+        session.upper.opened()
 
     def _add_cookie(self, headers: Headers, sid: str) -> None:
         if self.config.cookie is not None:
