@@ -19,6 +19,7 @@ from gevent.monkey import is_module_patched
 from ..errors import HTTPError
 from ..protocol.http import parse_query
 from . import assets
+from .departure import Departure, socket_of
 from .exchange import Exchange
 from .gateway import Gateway, Upgrade
 from .handshake import WSGIHandshake, headers_of
@@ -114,9 +115,27 @@ class WSGIDoor:
                 return self._upgrade(environ, start_response, exchange, target, agreed)
         elif exchange.method == 'GET':
             runtime.loop.run_callback(gateway.get, exchange, target)
+            return self._wait(environ, start_response, exchange)
         else:
             self._post(environ, exchange, target.transport)
         return exchange.finish(start_response)
+
+    def _wait(self, environ: dict[str, Any], start_response: StartResponse,
+              exchange: WSGIExchange) -> list[bytes]:
+        """Wait for the answer to a GET, or until the client goes away."""
+        def gone() -> None:
+            exchange.abort()
+            if not exchange.answered():
+                exchange.fail(400)  # nobody reads it, but the greenlet may go
+
+        sock = socket_of(environ)
+        if sock is None:
+            return exchange.finish(start_response)
+        departure = Departure(sock, self.gateway.bind().loop, gone)
+        try:
+            return exchange.finish(start_response)
+        finally:
+            departure.close()
 
     def _post(self, environ: dict[str, Any], exchange: WSGIExchange, transport: Any) -> None:
         if not transport.begin_post(exchange):

@@ -355,3 +355,20 @@ def trusting() -> ssl.SSLContext:
 
 if __name__ == '__main__':
     main()
+
+
+def leave_a_waiting_poll(server: Process) -> None:
+    """A client goes away while its GET waits; its session must end at once."""
+    plain = Poller(server.port)
+
+    def sessions() -> int:
+        found: int = json.loads(plain.request('GET', '/counts')[1])['sessions']
+        return found
+
+    server.until(lambda: sessions() == 0, 'the end of all sessions')
+    poller = Poller(server.port).open()
+    poller.park()
+    server.until(lambda: sessions() == 1, 'the session')
+    poller.close()
+    server.until(lambda: sessions() == 0, 'the end of the session')
+    plain.close()

@@ -24,6 +24,7 @@ from .support import (
     Process,
     client,
     free_port,
+    leave_a_waiting_poll,
     open_websocket,
     process,
 )
@@ -73,6 +74,10 @@ def test_clients_of_every_transport_are_served(
             assert peer.call('echo', ('é', b'\0'), timeout=PATIENCE) == ('é', b'\0')
         assert peer.call('who', timeout=PATIENCE) == [
             '127.0.0.1', 'http', f'127.0.0.1:{server.port}', expected]
+
+
+def test_a_client_that_leaves_a_waiting_poll_is_noticed(server: Process) -> None:
+    leave_a_waiting_poll(server)
 
 
 def test_views_mix_with_polling_on_one_connection(server: Process) -> None:

@@ -23,6 +23,7 @@ from .support import (
     Process,
     client,
     create_app,
+    leave_a_waiting_poll,
     open_websocket,
     served,
 )
@@ -173,6 +174,10 @@ def test_the_end_of_a_websocket_is_clean(foreign: Process) -> None:
         with connect(websocket_url(foreign)) as websocket:
             open_websocket(websocket)
     foreign.until(lambda: counts()['fds'] <= before, 'the end of all sockets')
+
+
+def test_a_client_that_leaves_a_waiting_poll_is_noticed(foreign: Process) -> None:
+    leave_a_waiting_poll(foreign)
 
 
 def test_wrong_handshakes_are_refused(foreign: Process) -> None:
