@@ -10,7 +10,6 @@ import gc
 import json
 from urllib.parse import urlencode
 
-import gevent
 import h11
 import pytest
 from gevent import socket
@@ -22,6 +21,8 @@ from websockets.uri import parse_uri
 from geventio import Server
 from geventio.serving.httpd import Server as HTTPServer
 from geventio.serving.running import shut_down
+
+from .waiting import until
 
 # The machine that runs the tests may be busy: how long an example takes says nothing.
 settings.register_profile('patient', deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -195,9 +196,7 @@ class Host:
 
     def settle(self):
         """Let the loop do what it has to do until every session is gone."""
-        with gevent.Timeout(TIMEOUT):
-            while self.sessions:
-                gevent.sleep(0.01)
+        until(lambda: not self.sessions)
         gc.collect()
 
     def close(self):

@@ -145,7 +145,7 @@ class Client:
             if packet.id is not None:
                 socket.acknowledged(packet.id, packet.data)
         elif kind == socketio.DISCONNECT:
-            socket.namespace.leave(socket, CLIENT_LEAVES)
+            socket.namespace.gone(socket, CLIENT_LEAVES)
         else:
             raise ProtocolError('CONNECT_ERROR from a client')
         return None

@@ -100,10 +100,6 @@ class Namespace:
         if was_here:
             socket.client.refuse(self.name, payload)
 
-    def leave(self, socket: Socket, reason: str) -> None:
-        """The client leaves this namespace; its other namespaces go on."""
-        self.gone(socket, reason)
-
     def disconnect(self, socket: Socket, close: bool = False) -> None:
         """The server takes a client out.
 

@@ -2,7 +2,7 @@
 
 In here: builders that turn a payload into one frame, and :class:`FrameReader`, which turns
 whatever a socket yields into whole messages and control frames. Not in here: the opening
-handshake, sockets, clocks, policy on pings, and compression, which reaches the reader
+handshake, masking, sockets, clocks, policy on pings, and compression, which reaches the reader
 as a callable (see :mod:`geventio.protocol.deflate`).
 
 A server's frames carry no mask, so that one frame can be shared by any number of connections.
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from geventio.errors import FrameError
+from ..errors import FrameError
+from .mask import apply_mask
 
 # RFC 6455 section 5.2
 OP_CONT = 0x0
@@ -32,7 +33,6 @@ OP_PONG = 0xA
 MAX_FRAGMENTS = 65_536
 
 _MAX_CONTROL = 125  # RFC 6455 section 5.5
-_MASK_BLOCK = 16_384  # bytes unmasked at a time: small enough for the processor's cache
 
 _Utf8Decoder = codecs.getincrementaldecoder('utf-8')
 
@@ -61,34 +61,8 @@ class CloseCode(IntEnum):
 _WIRE_CODES = frozenset(set(CloseCode) - {1005, 1006, 1015})
 
 
-# -- masking ----------------------------------------------------------------------------------
-
-
-_number = int.from_bytes
-
-
-def _python_mask(data: bytes | bytearray, mask: bytes | bytearray) -> bytes:
-    size = len(data)
-    if size <= _MASK_BLOCK:
-        key = (mask * (size // 4 + 1))[:size]
-        return (_number(data, 'little') ^ _number(key, 'little')).to_bytes(size, 'little')
-    return b''.join(
-        [_python_mask(data[at : at + _MASK_BLOCK], mask) for at in range(0, size, _MASK_BLOCK)]
-    )
-
-
-#: ``apply_mask(data, mask) -> bytes``: exclusive or with a mask of four bytes (RFC 6455 section
-#: 5.3), which masks and unmasks. The compiled one of the ``websockets`` package serves when it is
-#: installed.
-apply_mask: Callable[[bytes | bytearray, bytes | bytearray], bytes]
-
-try:
-    from websockets.speedups import apply_mask
-except ImportError:
-    apply_mask = _python_mask
-
-
 # -- outgoing frames --------------------------------------------------------------------------
+
 
 def _head(first: int, size: int, mask_bit: int = 0) -> bytes:
     if size < 126:
@@ -297,7 +271,7 @@ class FrameReader:
                 if size < start + width:
                     self._need = 2 + width
                     return at
-                length = _number(data[start : start + width], 'big')
+                length = int.from_bytes(data[start : start + width], 'big')
                 start += width
                 # RFC 6455 section 5.2: the shortest form of three, and 63 bits at most
                 if length < least or length >> 63:
@@ -395,7 +369,7 @@ def _control(opcode: int, payload: bytes) -> Ping | Pong | Close:
         return Close(None, '')
     if len(payload) == 1:
         raise FrameError(CloseCode.PROTOCOL_ERROR, 'close frame of one byte')
-    code = _number(payload[:2], 'big')
+    code = int.from_bytes(payload[:2], 'big')
     if code not in _WIRE_CODES and not 3000 <= code <= 4999:
         raise FrameError(CloseCode.PROTOCOL_ERROR, 'invalid close code')
     return Close(code, _decode(payload[2:]))

@@ -25,15 +25,19 @@ log = logging.getLogger('geventio')
 class _Queue(list[Any]):
     """What waits for the next GET: the ``out`` of a polling transport, for good."""
 
-    __slots__ = ('size', 'transport')
+    __slots__ = ('first', 'size', 'transport')
 
     def __init__(self, transport: PollingTransport) -> None:
         super().__init__()
         self.transport = transport
-        self.size = 0
+        self.size = 0  # bytes of all items
+        self.first = 0  # bytes of the first
 
     def append(self, item: Any) -> None:
-        self.size += len(item) if item.__class__ is bytes else sum(map(len, item))
+        size = len(item) if item.__class__ is bytes else sum(map(len, item))
+        if not self:
+            self.first = size
+        self.size += size
         super().append(item)
         self.transport.queued()
 
@@ -43,7 +47,7 @@ class PollingTransport:
 
     :param session: the session it carries.
     :param encoding: how packets become payloads.
-    :param limit: bytes that may wait for the client.
+    :param limit: bytes that may wait behind the first message that does.
     """
 
     __slots__ = ('_get', '_limit', '_planned', '_posting', 'encoding', 'out', 'runtime',
@@ -70,7 +74,7 @@ class PollingTransport:
         if self._get is not None:
             self._planned = True
             self.runtime.loop.run_callback(self._flush)
-        elif self.out.size > self._limit:
+        elif self.out.size - self.out.first > self._limit:
             self._planned = True
             self.runtime.loop.run_callback(self._too_slow)
 

@@ -12,6 +12,8 @@ from geventio import EngineServer, Server
 from geventio.config import Config
 from geventio.core.load import Load, begin, done
 
+from ..waiting import until
+
 TIMEOUT = 5
 WEBSOCKET = {'EIO': '4', 'transport': 'websocket'}
 
@@ -124,9 +126,7 @@ def test_a_client_with_too_many_events_is_closed_alone(host, caplog):
     assert other.receive() == '431["answer"]'
     assert owner.stats()['handlers'] == 3
     go.set()
-    with gevent.Timeout(TIMEOUT):
-        while owner.stats()['handlers']:
-            gevent.sleep(0.005)
+    until(lambda: not owner.stats()['handlers'])
 
 
 @pytest.mark.parametrize('strict', [True, False])
@@ -170,7 +170,5 @@ def test_messages_of_an_engine_server_are_bounded_too(host):
         websocket.send('4' + 'x' * 50)
     assert websocket.receive_until_closed()[1] == (1008, 'too many messages')
     go.set()
-    with gevent.Timeout(TIMEOUT):
-        while not reasons:
-            gevent.sleep(0.005)
+    until(lambda: reasons)
     assert reasons == ['too many events']

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-import gevent
 import pytest
 
 from geventio import ConnectionRefusedError, Server
+
+from ..waiting import until
 
 POLLING = {'EIO': '3', 'transport': 'polling'}
 WEBSOCKET = {'EIO': '3', 'transport': 'websocket'}
@@ -265,6 +266,4 @@ def test_refused_at_the_door(host):
     websocket = server.websocket(**WEBSOCKET)
     websocket.receive()
     assert websocket.receive() == '44"Connection rejected by server"'
-    with gevent.Timeout(TIMEOUT):
-        while owner.namespaces['/'].rooms.sockets:
-            gevent.sleep(0.005)
+    until(lambda: not owner.namespaces['/'].rooms.sockets)

@@ -7,12 +7,13 @@ import json
 import re
 import zlib
 
-import gevent
 import pytest
 from gevent.event import AsyncResult, Event
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from geventio import EngineServer
+
+from ..waiting import until
 
 POLLING = {'EIO': '4', 'transport': 'polling'}
 WEBSOCKET = {'EIO': '4', 'transport': 'websocket'}
@@ -64,12 +65,6 @@ class Polling:
 
     def post(self, body, headers=()):
         return self.writes.request('POST', self.target, body=body, headers=headers)
-
-
-def until(condition):
-    with gevent.Timeout(TIMEOUT):
-        while not condition():
-            gevent.sleep(0.005)
 
 
 # -- handshake ----------------------------------------------------------------------------------
@@ -254,6 +249,25 @@ def test_pipelined_requests_are_answered_in_order(echo):
     while data.count(b'HTTP/1.1 200 OK') < 3:
         data += client.writes.sock.recv(65536)
     assert re.findall(rb'\r\n\r\n(ok|4a)', data) == [b'ok', b'4a', b'ok']
+
+
+def test_one_large_message_may_wait_for_the_next_get(echo):
+    server = echo(max_outbox_size=1000, http_compression=False)
+    client = Polling(server)
+    server.owner.send(client.query['sid'], 'x' * 5000)
+    server.owner.send(client.query['sid'], 'y' * 900)
+    assert client.get().body == b'4' + b'x' * 5000 + b'\x1e4' + b'y' * 900
+
+
+def test_a_client_that_does_not_poll_is_closed(echo, caplog):
+    server = echo(max_outbox_size=1000)
+    client = Polling(server)
+    for _ in range(3):
+        server.owner.send(client.query['sid'], 'x' * 900)
+    assert server.owner.left.wait(TIMEOUT)
+    assert server.owner.reasons == ['slow client']
+    assert 'max_outbox_size' in caplog.text
+    assert not server.sessions
 
 
 # -- compression --------------------------------------------------------------------------------

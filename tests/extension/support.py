@@ -130,8 +130,3 @@ class Client:
         return self.ws.receive_until_closed()[0]
 
 
-def until(condition):
-    """Let others run until a condition holds."""
-    with gevent.Timeout(TIMEOUT):
-        while not condition():
-            gevent.sleep(0.001)

@@ -36,7 +36,7 @@ from geventio import (
     send,
 )
 
-from .support import until
+from ..waiting import until
 
 
 def ask(socketio, joined, function, *args, **options):

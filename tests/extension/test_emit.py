@@ -24,7 +24,7 @@ from geventio import (
     send,
 )
 
-from .support import until
+from ..waiting import until
 
 
 class Crowd(list):

@@ -11,7 +11,8 @@ from gevent.event import Event
 
 from geventio import ConnectionRefusedError, Namespace, SocketIO, emit
 
-from .support import Refused, until
+from ..waiting import until
+from .support import Refused
 
 
 def test_handlers_registered_in_every_way(socketio, joined):

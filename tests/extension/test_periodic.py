@@ -11,7 +11,8 @@ from geventio import SocketIO, call, disconnect, emit, join_room, rooms
 from geventio.extension.periodic import Push
 
 from ..core.support import Runtime
-from .support import Refused, until
+from ..waiting import until
+from .support import Refused
 
 
 class Clock(Runtime):

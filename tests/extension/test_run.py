@@ -17,7 +17,7 @@ from werkzeug.debug import DebuggedApplication
 from geventio import ConfigError, SocketIO
 from geventio.extension import extension
 
-from .support import until
+from ..waiting import until
 
 ROOT = Path(__file__).parents[2]
 

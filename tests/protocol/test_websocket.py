@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import time
 import tracemalloc
 
@@ -16,6 +14,7 @@ from websockets.protocol import CLIENT, OPEN, SERVER, Protocol
 
 from geventio.errors import FrameError
 from geventio.protocol import deflate, websocket
+from geventio.protocol.mask import python_mask
 from geventio.protocol.websocket import (
     MAX_FRAGMENTS,
     OP_BINARY,
@@ -64,7 +63,7 @@ def read(data, **options):
 @pytest.fixture(params=['compiled', 'python'])
 def any_mask(request, monkeypatch):
     if request.param == 'python':
-        monkeypatch.setattr(websocket, 'apply_mask', websocket._python_mask)
+        monkeypatch.setattr(websocket, 'apply_mask', python_mask)
     else:
         pytest.importorskip('websockets.speedups')
     return request.param
@@ -407,7 +406,7 @@ def test_any_split_gives_the_same_events(data, stream, python):
     wire = b''.join(frames)
     with pytest.MonkeyPatch.context() as patch:
         if python:
-            patch.setattr(websocket, 'apply_mask', websocket._python_mask)
+            patch.setattr(websocket, 'apply_mask', python_mask)
         assert feed_all(FrameReader(LIMIT), data.draw(splits(wire))) == events
         assert feed_all(FrameReader(LIMIT), frames) == events
         if len(wire) < 2000:
@@ -554,32 +553,3 @@ def test_same_fault_as_websockets(stream, data):
         'continuation of no message',
         'new message inside a fragmented one',
     }
-
-
-# -- masking ------------------------------------------------------------------------------------
-
-
-@patient
-@given(st.binary(max_size=200), st.binary(min_size=4, max_size=4))
-def test_python_mask(data, mask):
-    expected = bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
-    assert websocket._python_mask(data, mask) == expected
-    assert websocket._python_mask(bytearray(data), bytearray(mask)) == expected
-
-
-@pytest.mark.parametrize('size', [16_383, 16_384, 16_385, 32_768, 50_001])
-def test_python_mask_of_several_blocks(size):
-    data = bytes(range(251)) * (size // 251 + 1)
-    expected = bytes(byte ^ MASK[at % 4] for at, byte in enumerate(data[:size]))
-    assert websocket._python_mask(data[:size], MASK) == expected
-
-
-def test_compiled_mask_is_optional(monkeypatch):
-    name = 'websocket_without_compiled_mask'
-    spec = importlib.util.spec_from_file_location(name, websocket.__file__)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setitem(sys.modules, 'websockets.speedups', None)
-    spec.loader.exec_module(module)
-    assert module.apply_mask is module._python_mask
-    assert module.FrameReader(10).feed(masked(OP_TEXT, b'Hello')) == ['Hello']

@@ -10,7 +10,7 @@ from gevent.event import Event
 
 from geventio import ConfigError, EngineServer, NotConnectedError
 
-from ..extension.support import until
+from ..waiting import until
 
 
 @pytest.fixture

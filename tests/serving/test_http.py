@@ -9,6 +9,8 @@ from gevent import socket
 from geventio import EngineServer, Server
 from geventio.serving import http
 
+from ..waiting import until
+
 TIMEOUT = 5
 
 
@@ -87,9 +89,7 @@ def test_refused_requests_end_the_connection(server, request_, status):
     assert answer.startswith(b'HTTP/1.1 ' + status + b' ')
     assert b'Connection: close' in answer
     assert answer.count(b'HTTP/1.1 ') == 1
-    with gevent.Timeout(TIMEOUT):
-        while server.http.connections:
-            gevent.sleep(0.005)
+    until(lambda: not server.http.connections)
 
 
 def test_what_is_read_after_the_last_answer_is_bounded(server, monkeypatch):
@@ -107,11 +107,8 @@ def test_a_client_that_does_not_close(server, monkeypatch):
     monkeypatch.setattr(http, 'LINGER', 0.05)
     sock = connect(server)
     sock.sendall(b'GET /socket.io/?x HTTP/1.1\r\n\r\n')
-    with gevent.Timeout(TIMEOUT):
-        while not server.http.connections:
-            gevent.sleep(0.005)
-        while server.http.connections:
-            gevent.sleep(0.005)
+    until(lambda: server.http.connections)
+    until(lambda: not server.http.connections)
     assert everything(sock).startswith(b'HTTP/1.1 400 ')
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from geventio import ConfigError, ConnectionRefusedError, NotConnectedError, Server
 
-from ..extension.support import Client, Refused, until
+from ..extension.support import Client, Refused
+from ..waiting import until
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from gevent.event import Event
 from geventio import EngineServer
 from geventio.transports import websocket as transport_module
 
+from ..waiting import until
+
 WEBSOCKET = {'EIO': '4', 'transport': 'websocket'}
 TIMEOUT = 5
 
@@ -37,12 +39,6 @@ def connect(server):
     websocket = server.websocket(**WEBSOCKET)
     websocket.sid = json.loads(websocket.receive()[1:])['sid']
     return websocket
-
-
-def until(condition):
-    with gevent.Timeout(TIMEOUT):
-        while not condition():
-            gevent.sleep(0.005)
 
 
 def test_a_client_that_reads_late_gets_everything_in_order(serve):

@@ -1,0 +1,43 @@
+"""The mask of WebSocket frames, compiled and not."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geventio.protocol import mask as mask_module
+from geventio.protocol import websocket
+from geventio.protocol.mask import python_mask
+
+MASK = b'\x37\xfa\x21\x3d'
+
+
+@given(st.binary(max_size=200), st.binary(min_size=4, max_size=4))
+def test_python_mask(data, mask):
+    expected = bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
+    assert python_mask(data, mask) == expected
+    assert python_mask(bytearray(data), bytearray(mask)) == expected
+
+
+@pytest.mark.parametrize('size', [16_383, 16_384, 16_385, 32_768, 50_001])
+def test_python_mask_of_several_blocks(size):
+    data = bytes(range(251)) * (size // 251 + 1)
+    expected = bytes(byte ^ MASK[at % 4] for at, byte in enumerate(data[:size]))
+    assert python_mask(data[:size], MASK) == expected
+
+
+def test_compiled_mask_is_optional(monkeypatch):
+    name = 'mask_without_compiled_code'
+    spec = importlib.util.spec_from_file_location(name, mask_module.__file__)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, 'websockets.speedups', None)
+    spec.loader.exec_module(module)
+    assert module.apply_mask is module.python_mask
+    monkeypatch.setattr(websocket, 'apply_mask', module.apply_mask)
+    wire = websocket.frame(websocket.OP_TEXT, b'Hello', mask=MASK)
+    assert websocket.FrameReader(10).feed(wire) == ['Hello']
