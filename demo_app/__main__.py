@@ -29,7 +29,9 @@ def main() -> int | str:
         app = create_app(options.db)
     except (OSError, sqlite3.Error) as error:
         return f'Cannot keep the history in {options.db or "the instance folder"}: {error}.'
-    print(f'Chat on http://{options.host}:{options.port}/ (Ctrl+C stops it)', flush=True)
+    # Runs as soon as the server does, so not at all when the port is taken.
+    socketio.start_background_task(
+        print, f'Chat on http://{options.host}:{options.port}/ (Ctrl+C stops it)', flush=True)
     try:
         socketio.run(app, host=options.host, port=options.port)
     except KeyboardInterrupt:
