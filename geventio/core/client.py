@@ -49,13 +49,14 @@ class Client:
         self.load: Load | None = None
 
     def opened(self) -> None:
-        """The handshake is answered: wait for the first CONNECT, for a while."""
+        """The handshake is answered: wait for a namespace to let the client in, for a while."""
         self.server.runtime.schedule(self, self.server.config.connect_timeout)
 
     def tick(self, now: float) -> float | None:
-        """The time to join a namespace is up."""
-        if not self.sockets:
-            self.session.end(FORCED_SERVER_CLOSE, 1008, 'no namespace joined in time')
+        """The time to join a namespace is up; a connect handler that still decides may go on."""
+        if self.sockets:
+            return self.server.config.connect_timeout
+        self.session.end(FORCED_SERVER_CLOSE, 1008, 'no namespace joined in time')
         return None
 
     # -- the way in --------------------------------------------------------------------------
@@ -174,7 +175,6 @@ class Client:
             self.root = socket
         if self._left is not None:
             self._left.discard(nsp)
-        self._cancel_timeout()
         namespace.connect(socket, auth)
 
     def _cancel_timeout(self) -> None:
@@ -192,7 +192,12 @@ class Client:
 
     def accepted(self, socket: Socket) -> None:
         """Tell the client that it is in."""
-        self.send_packet(socketio.CONNECT, socket.namespace.name, {'sid': socket.sid})
+        self._cancel_timeout()
+        self.send_packet(socketio.CONNECT, socket.namespace.name, self.welcome(socket))
+
+    def welcome(self, socket: Socket) -> dict[str, Any] | None:
+        """What the answer to CONNECT carries."""
+        return {'sid': socket.sid}
 
     def refuse(self, nsp: str, payload: dict[str, Any]) -> None:
         """Tell the client that it is not.

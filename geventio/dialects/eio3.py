@@ -101,8 +101,8 @@ class Client4(Client):
         sid = self.session.sid
         return sid if nsp == '/' else f'{nsp}#{sid}'
 
-    def accepted(self, socket: Socket) -> None:
-        self.send_packet(socketio.CONNECT, socket.namespace.name, None)
+    def welcome(self, socket: Socket) -> None:
+        return None
 
     def refuse(self, nsp: str, payload: dict[str, Any]) -> None:
         data = payload.get('data', payload['message'])

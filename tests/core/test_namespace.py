@@ -285,3 +285,23 @@ def test_without_async_handlers_one_ends_before_the_next_begins():
     world.runtime.run_jobs()
     assert done == [1, 2, 'left'] and world.runtime.jobs == []
     assert not world.space.rooms.sockets
+
+
+def test_a_client_that_no_namespace_lets_in_is_closed_in_the_end(world, life):
+    peer = world.peer()
+    client = peer.client
+    life.answer = False
+    peer.says('40')
+    assert client.bucket is not None, 'the time runs on'
+    assert client.tick(0.0) is None
+    assert peer.session.closed == 'forced server close'
+
+
+def test_a_client_about_whom_a_handler_still_decides_is_not_closed(world, life):
+    world.runtime.held = True
+    peer = world.peer()
+    peer.says('40')
+    assert peer.client.tick(0.0) == world.server.config.connect_timeout
+    world.runtime.run_jobs()
+    assert peer.client.bucket is None, 'it was let in'
+    assert peer.session.closed is None

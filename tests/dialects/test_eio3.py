@@ -267,3 +267,14 @@ def test_refused_at_the_door(host):
     websocket.receive()
     assert websocket.receive() == '44"Connection rejected by server"'
     until(lambda: not owner.namespaces['/'].rooms.sockets)
+
+
+def test_a_refused_client_does_not_stay_for_ever(host):
+    owner = Server(connect_timeout=0.1)
+    owner.on('connect', lambda sid, environ: False)
+    server = host(owner)
+    websocket = server.websocket(**WEBSOCKET)
+    messages, close = websocket.receive_until_closed()
+    assert messages[1:] == ['44"Connection rejected by server"']
+    assert close == (1008, 'no namespace joined in time')
+    assert not server.sessions
