@@ -117,8 +117,9 @@ class Gateway:
         """Answer a wrong request; the first of each kind is worth a line in the log."""
         if refused.message not in self._told:
             self._told.add(refused.message)
+            query = {name: value for name, value in exchange.query.items() if name != 'sid'}
             log.warning('request refused with %d %s (query %.200r); further ones are not logged',
-                        refused.status, refused.message, dict(exchange.query))
+                        refused.status, refused.message, query)
         self._answer(exchange, refused)
 
     def _answer(self, exchange: Exchange, refused: Refused) -> None:
