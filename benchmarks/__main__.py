@@ -20,10 +20,13 @@ HERE = Path(__file__).parent
 PYTHON_SERVERS = {'geventio': 'geventio', 'flask-socketio': 'flask_socketio'}
 SCENARIOS = {
     'echo-100': ['echo', '--clients', '100'],
+    'echo-context-100': ['echo-context', '--clients', '100'],
     'fanout-100-w8': ['fanout', '--clients', '100', '--window', '8'],
     'fanout-1000-w1': ['fanout', '--clients', '1000', '--window', '1'],
     'fanout-1000-w8': ['fanout', '--clients', '1000', '--window', '8'],
 }
+FLASK_ONLY = {'echo-context-100'}
+"""Scenarios that are about what Flask gives to handlers."""
 PACKAGES = ('geventio', 'flask-socketio', 'gevent', 'gevent-websocket', 'greenlet', 'flask')
 
 
@@ -84,9 +87,10 @@ def rounds(options: argparse.Namespace, found: dict[str, list[str]]) -> list[dic
     """All runs. In each round the servers take turns, and another one begins."""
     runs = []
     for scenario in options.scenarios:
+        servers = [s for s in options.servers if s in PYTHON_SERVERS or scenario not in FLASK_ONLY]
         for number in range(options.rounds):
-            shift = number % len(options.servers)
-            for server in options.servers[shift:] + options.servers[:shift]:
+            shift = number % max(len(servers), 1)
+            for server in servers[shift:] + servers[:shift]:
                 for _ in range(1 + options.retries):
                     result = run(found[server], scenario, options)
                     if result['foreign_cpu'] <= report.FOREIGN:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import struct
 from collections.abc import Iterator
@@ -17,10 +19,28 @@ class Inexact(Exception):
     """A delivery that should not have been, or one that did not come."""
 
 
-class Client:
-    """One Socket.IO connection over WebSocket. Blocking; the scenarios read it when it is ready."""
+def log_in(user: str, port: int) -> str:
+    """The cookie that a view of the application gives to a user."""
+    with socket.create_connection(('127.0.0.1', port), PATIENCE) as sock:
+        head = f'GET /login/{user} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close'
+        sock.sendall(f'{head}\r\n\r\n'.encode())
+        answer = b''
+        while data := sock.recv(RECEIVE):
+            answer += data
+    found = re.search(rb'\r\nSet-Cookie: ([^;\r]+)', answer, re.IGNORECASE)
+    if not answer.startswith(b'HTTP/1.1 200 ') or found is None:
+        raise Inexact(f'the login was answered {answer!r}')
+    return found[1].decode()
 
-    def __init__(self, number: int, port: int) -> None:
+
+class Client:
+    """One Socket.IO connection over WebSocket. Blocking; the scenarios read it when it is ready.
+
+    :param cookie: what its upgrade request brings along.
+    :ivar sid: the id that the server gave it.
+    """
+
+    def __init__(self, number: int, port: int, cookie: str = '') -> None:
         self.number = number
         self.sock = socket.create_connection(('127.0.0.1', port), PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -29,7 +49,7 @@ class Client:
         self.sock.setblocking(True)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         self.rest = b''
-        request, proof = wire.handshake(port)
+        request, proof = wire.handshake(port, cookie)
         self.sock.sendall(request)
         while b'\r\n\r\n' not in self.rest:
             self.rest += self.receive()
@@ -39,8 +59,10 @@ class Client:
         if not self.packet().startswith(b'0{'):
             raise Inexact('no Engine.IO open packet')
         self.send(wire.client_frame(b'40'))
-        if not self.packet().startswith(b'40{'):
+        answer = self.packet()
+        if not answer.startswith(b'40{'):
             raise Inexact('the namespace was refused')
+        self.sid: str = json.loads(answer[2:])['sid']
         # An answered event proves that the server's connect handler, and so its join, is done.
         self.send(wire.client_frame(wire.event('echo', 'ready', '0')))
         if self.packet() != wire.ack('0', 'ready'):

@@ -1,6 +1,6 @@
 """The load generator: many Socket.IO clients in one process, every delivery checked.
 
-    python -m benchmarks.load echo|fanout --port PORT [--clients N] [--window W] [--seconds S]
+    python -m benchmarks.load echo|echo-context|fanout --port PORT [--clients N] [--window W] ...
 
 Prints one JSON object. Its only tools are ``epoll`` and sockets. All frames of a scenario are known
 beforehand, so what arrives is compared as bytes, whole buffers at a time: that is what lets plain
@@ -35,12 +35,15 @@ class Scenario:
     def __init__(self, options: argparse.Namespace) -> None:
         self.padding = 'x' * options.padding
         self.window: int = options.window
-        self.clients = [Client(i, options.port) for i in range(options.clients)]
+        self.clients = [self.client(i, options.port) for i in range(options.clients)]
         self.poll = select.epoll()
         self.by_fd = {client.sock.fileno(): client for client in self.clients}
         for fd in self.by_fd:
             self.poll.register(fd, select.EPOLLIN)
         self.sending = True
+
+    def client(self, number: int, port: int) -> Client:
+        return Client(number, port)
 
     def close(self) -> None:
         self.poll.close()
@@ -149,8 +152,13 @@ class Echo(Scenario):
     """Every client sends an event, waits for its acknowledgement, and sends the next."""
 
     unit = 'acknowledgements'
+    event = 'echo'
     DIFFERENT = 64
     """Each client goes round that many events, none of which any other client sends."""
+
+    def reply(self, client: Client, data: dict[str, str]) -> dict[str, str]:
+        """What the acknowledgement of an event must bring."""
+        return data
 
     def start(self) -> None:
         self.requests: dict[int, list[bytes]] = {}
@@ -159,9 +167,12 @@ class Echo(Scenario):
             numbers = range(client.number * self.DIFFERENT, (client.number + 1) * self.DIFFERENT)
             data = [wire.data_of(number, self.padding) for number in numbers]
             self.requests[fd] = [
-                wire.client_frame(wire.event('echo', d, str(i))) for i, d in enumerate(data)
+                wire.client_frame(wire.event(self.event, d, str(i))) for i, d in enumerate(data)
             ]
-            self.replies[fd] = [wire.server_frame(wire.ack(str(i), d)) for i, d in enumerate(data)]
+            self.replies[fd] = [
+                wire.server_frame(wire.ack(str(i), self.reply(client, d)))
+                for i, d in enumerate(data)
+            ]
         self.step = dict.fromkeys(self.by_fd, 0)
         self.acknowledged = 0
         self.waiting = len(self.by_fd)
@@ -201,7 +212,27 @@ class Echo(Scenario):
         return self.waiting
 
 
-SCENARIOS: dict[str, Callable[[argparse.Namespace], Scenario]] = {'fanout': Fanout, 'echo': Echo}
+class EchoContext(Echo):
+    """The same with a handler that reads ``request`` and ``session``.
+
+    Every client is a user of its own, who has logged in and brings a signed session cookie. The
+    acknowledgement tells the socket id and the user, so each of them has to be the right one.
+    """
+
+    event = 'context'
+
+    def client(self, number: int, port: int) -> Client:
+        return Client(number, port, connection.log_in(f'user{number}', port))
+
+    def reply(self, client: Client, data: dict[str, str]) -> dict[str, str]:
+        return {**data, 'sid': client.sid, 'user': f'user{client.number}'}
+
+
+SCENARIOS: dict[str, Callable[[argparse.Namespace], Scenario]] = {
+    'fanout': Fanout,
+    'echo': Echo,
+    'echo-context': EchoContext,
+}
 
 
 def measure(scenario: Scenario, options: argparse.Namespace) -> dict[str, float]:

@@ -34,12 +34,15 @@ def summarise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 server_cpu=statistics.median(run['server_cpu'] for run in exact),
                 generator_cpu=statistics.median(run['generator_cpu'] for run in exact),
                 foreign_cpu=max(run['foreign_cpu'] for run in exact),
+                cost=statistics.median(run['server_cpu'] / run['rate'] * 1e6 for run in exact),
             )
         lines.append(line)
-    medians = {(line['scenario'], line['server']): line.get('median') for line in lines}
+    bases = {line['scenario']: line for line in lines if line['server'] == BASE}
     for line in lines:
-        base = medians.get((line['scenario'], BASE))
-        line['ratio'] = line['median'] / base if base and 'median' in line else None
+        base = bases.get(line['scenario'], {})
+        both = 'median' in line and 'median' in base
+        line['ratio'] = line['median'] / base['median'] if both else None
+        line['base_cost'] = base['cost'] if both and line is not base else None
     return lines
 
 
@@ -59,18 +62,22 @@ def table(lines: list[dict[str, Any]]) -> str:
     """The summary in Markdown."""
     rows = [
         f'| scenario | server | median a second | lowest .. highest | / {BASE} '
-        '| server CPU | generator CPU | exact | remarks |',
-        '|---|---|--:|--:|--:|--:|--:|--:|---|',
+        f'| server CPU | us an event ({BASE}) | generator CPU | exact | remarks |',
+        '|---|---|--:|--:|--:|--:|--:|--:|--:|---|',
     ]
     for line in lines:
         name = f'| {line["scenario"]} | {line["server"]} '
         exact = f'| {line["exact"]}/{line["runs"]} | {remarks(line)} |'
         if 'median' not in line:
-            rows.append(f'{name}| - | - | - | - | - {exact}')
+            rows.append(f'{name}| - | - | - | - | - | - {exact}')
             continue
         ratio = f'{line["ratio"]:.2f}' if line['ratio'] else '-'
+        cost = f'{line["cost"]:.1f}'
+        if line['base_cost'] is not None:
+            cost += f' ({line["base_cost"]:.1f})'
         rows.append(
             f'{name}| {line["median"]:,.0f} | {line["lowest"]:,.0f} .. {line["highest"]:,.0f} '
-            f'| {ratio} | {line["server_cpu"]:.2f} | {line["generator_cpu"]:.2f} {exact}'
+            f'| {ratio} | {line["server_cpu"]:.2f} | {cost} '
+            f'| {line["generator_cpu"]:.2f} {exact}'
         )
     return '\n'.join(rows)

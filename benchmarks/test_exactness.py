@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from benchmarks import connection, load, report, wire
@@ -75,14 +76,32 @@ def wrong_echo(packet: str) -> str:
     return packet.replace(f'{ODD:010}', f'{ODD + 1:010}')
 
 
+def wrong_user(packet: str) -> str:
+    return packet.replace('"user1"', '"user2"')
+
+
+def view(connection: ServerConnection, request: Request) -> Response | None:
+    """Logs a user in, unless he is a stranger; None for what is to become a WebSocket."""
+    if not request.path.startswith('/login/'):
+        return None
+    response = connection.respond(200, 'welcome')
+    user = request.path.removeprefix('/login/')
+    if user != 'stranger':
+        response.headers['Set-Cookie'] = f'session={user}; HttpOnly; Path=/'
+    return response
+
+
 @contextmanager
 def server(deliver: Deliver = truthful, echo: Callable[[str], str] = str) -> Iterator[int]:
     members: list[ServerConnection] = []
 
     def session(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        user = connection.request.headers.get('Cookie', '').removeprefix('session=')
         connection.send('0{"sid":"a"}')
         assert connection.recv() == '40'
-        connection.send('40{"sid":"b"}')
+        sid = f'b{len(members)}'
+        connection.send('40' + json.dumps({'sid': sid}))
         members.append(connection)
         number = 0
         for packet in connection:
@@ -90,6 +109,10 @@ def server(deliver: Deliver = truthful, echo: Callable[[str], str] = str) -> Ite
             if packet.startswith('42["bcast",'):
                 deliver(list(members), number, packet.replace('bcast', 'msg', 1))
                 number += 1
+            elif '["context",' in packet:
+                told = f'"sid":"{sid}","user":"{user}"}}]'
+                packet = packet.replace('42', '43', 1).replace('"context",', '', 1)
+                connection.send(echo(packet.replace('}]', ',' + told)))
             elif packet.startswith('42'):
                 connection.send(echo(packet.replace('42', '43', 1).replace('"echo",', '', 1)))
 
@@ -99,7 +122,7 @@ def server(deliver: Deliver = truthful, echo: Callable[[str], str] = str) -> Ite
         except (ConnectionClosed, OSError):
             return  # the generator has left
 
-    with serve(guarded, '127.0.0.1', 0, compression=None) as running:
+    with serve(guarded, '127.0.0.1', 0, compression=None, process_request=view) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         yield running.socket.getsockname()[1]
@@ -150,6 +173,21 @@ def test_a_wrong_acknowledgement_is_noticed() -> None:
         run('echo', port)
 
 
+def test_acknowledgements_tell_client_and_user() -> None:
+    with server() as port:
+        assert run('echo-context', port)['count'] > 3
+
+
+def test_the_session_of_somebody_else_is_noticed() -> None:
+    with server(echo=wrong_user) as port, pytest.raises(connection.Inexact, match='client 1:'):
+        run('echo-context', port)
+
+
+def test_a_refused_login_is_noticed() -> None:
+    with server() as port, pytest.raises(connection.Inexact, match='the login was answered'):
+        connection.log_in('stranger', port)
+
+
 @pytest.mark.parametrize('size', [0, 1, 125, 126, 65535, 65536])
 def test_frames_of_every_length(size: int) -> None:
     payload = b'x' * size
@@ -169,4 +207,19 @@ def test_report_leaves_void_runs_out_of_the_median() -> None:
     assert second['ratio'] == 1.0
     assert 'void' in report.remarks(first)
     assert 'generator' in report.remarks(second)
-    assert '| s | geventio | 400 |' in report.table([first, second])
+    assert (first['cost'], first['base_cost']) == (2500.0, 10000.0)
+    assert (second['cost'], second['base_cost']) == (10000.0, None)
+    table = report.table([first, second])
+    assert '| s | geventio | 400 | 400 .. 400 | 4.00 | 1.00 | 2500.0 (10000.0) | 0.95 |' in table
+    assert '| 1.00 | 1.00 | 10000.0 | 0.95 |' in table
+
+
+def test_report_of_a_scenario_without_the_base() -> None:
+    run = {'exact': True, 'server_cpu': 1.0, 'generator_cpu': 0.5, 'foreign_cpu': 0.0}
+    runs = [
+        {'scenario': 's', 'server': 'geventio', 'rate': 400.0, **run},
+        {'scenario': 's', 'server': report.BASE, 'exact': False, 'error': 'lost'},
+    ]
+    table = report.table(report.summarise(runs)).splitlines()
+    assert '| - | 1.00 | 2500.0 | 0.50 |' in table[2]
+    assert {row.count('|') for row in table} == {11}

@@ -61,7 +61,7 @@ def split_frame(buffer: bytes) -> tuple[int, bytes, bytes] | None:
     return buffer[0] & 0x0F, buffer[start:end], buffer[end:]
 
 
-def handshake(port: int) -> tuple[bytes, bytes]:
+def handshake(port: int, cookie: str = '') -> tuple[bytes, bytes]:
     """An upgrade request for Engine.IO 4, and the header line that must be in its answer."""
     key = base64.b64encode(os.urandom(16)).decode()
     proof = base64.b64encode(hashlib.sha1((key + _GUID).encode()).digest())
@@ -71,7 +71,8 @@ def handshake(port: int) -> tuple[bytes, bytes]:
         'Upgrade: websocket\r\n'
         'Connection: Upgrade\r\n'
         f'Sec-WebSocket-Key: {key}\r\n'
-        'Sec-WebSocket-Version: 13\r\n\r\n'
+        + (f'Cookie: {cookie}\r\n' if cookie else '')
+        + 'Sec-WebSocket-Version: 13\r\n\r\n'
     )
     return request.encode(), proof
 

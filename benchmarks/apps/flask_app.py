@@ -9,12 +9,13 @@ import importlib
 import sys
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request, session
 
 package = importlib.import_module(sys.argv[1])
 port = int(sys.argv[2])
 
 app = Flask(__name__)
+app.secret_key = 'benchmark'
 socketio = package.SocketIO(app)
 
 
@@ -31,6 +32,17 @@ def bcast(data: Any) -> None:
 @socketio.on('echo')
 def echo(data: Any) -> Any:
     return data
+
+
+@socketio.on('context')
+def context(data: Any) -> Any:
+    return {**data, 'sid': request.sid, 'user': session['user']}
+
+
+@app.get('/login/<user>')
+def login(user: str) -> str:
+    session['user'] = user
+    return 'welcome'
 
 
 if __name__ == '__main__':
