@@ -140,8 +140,8 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
                 raise ConfigError(f'{name} must be more than 0')
     for name in ('allow_upgrades', 'allow_eio3', 'http_compression', 'per_message_deflate',
                  'cors_credentials', 'async_handlers'):
-        if name in out:
-            out[name] = bool(out[name])
+        if name in out and not isinstance(out[name], bool):
+            raise ConfigError(f'{name} must be True or False, not {out[name]!r}')
     if 'path' in out:
         out['path'] = _path(out['path'])
     if 'transports' in out:
@@ -152,8 +152,12 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
         out['cors_allowed_origins'] = _origins(out['cors_allowed_origins'])
     if 'namespaces' in out:
         value = out['namespaces']
-        out['namespaces'] = () if value is None else (
-            (value,) if isinstance(value, str) else tuple(value))
+        names = () if value is None else (value,) if isinstance(value, str) \
+            else _listed('namespaces', value)
+        for name in names:
+            if not isinstance(name, str):
+                raise ConfigError(f'namespaces must be names, and {name!r} is none')
+        out['namespaces'] = names
     if out.get('serializer', 'default') not in ('default', 'msgpack'):
         raise ConfigError(f"serializer must be 'default' or 'msgpack', not {out['serializer']!r}")
     return out
@@ -164,6 +168,12 @@ def _positive(name: str, value: Any, zero: bool = False) -> float:
             or not (value > 0 or zero and value == 0) or value == float('inf'):
         raise ConfigError(f'{name} must be a number of seconds above 0, not {value!r}')
     return float(value)
+
+
+def _listed(name: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        raise ConfigError(f'{name} must be a name or a list of them, not {value!r}')
+    return tuple(value)
 
 
 def _path(value: Any) -> str:
@@ -178,12 +188,12 @@ def _path(value: Any) -> str:
 def _transports(value: Any) -> tuple[str, ...]:
     if value is None:
         return TRANSPORTS
-    names = (value,) if isinstance(value, str) else tuple(value)
+    names = (value,) if isinstance(value, str) else _listed('transports', value)
     for name in names:
         if name not in TRANSPORTS:
             near = difflib.get_close_matches(str(name), TRANSPORTS, 1)
             hint = f'; did you mean {near[0]!r}?' if near else ''
-            raise ConfigError(f'unknown transport {name!r}{hint}')
+            raise ConfigError(f'transports: unknown transport {name!r}{hint}')
     if not names:
         raise ConfigError('transports must name at least one of ' + ', '.join(TRANSPORTS))
     return names
@@ -192,7 +202,7 @@ def _transports(value: Any) -> tuple[str, ...]:
 def _origins(value: Any) -> Any:
     if value is None or value == '*' or callable(value):
         return value
-    origins = (value,) if isinstance(value, str) else tuple(value)
+    origins = (value,) if isinstance(value, str) else _listed('cors_allowed_origins', value)
     if '*' in origins:
         return '*'
     for origin in origins:
@@ -207,7 +217,9 @@ def _cookie(value: Any) -> str | None:
     """The cookie as a template: ``'io={};Path=/;...'``."""
     if value is None or value is False:
         return None
-    given = {'name': value} if isinstance(value, str) else dict(value)
+    if not isinstance(value, (str, dict)):
+        raise ConfigError(f"cookie must be a name or a dict with 'name', not {value!r}")
+    given = {'name': value} if isinstance(value, str) else value
     parts = {'path': '/', 'httponly': True, 'samesite': 'Lax',
              **{k.lower(): v for k, v in given.items()}}
     for key in parts:

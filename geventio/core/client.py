@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
 from ..protocol import socketio
-from ..protocol.jsontext import loads_at
 from ..protocol.socketio import RESERVED, Packet
 from .load import Load
 from .session import FORCED_SERVER_CLOSE, OVERLOADED, PARSE_ERROR, Session
@@ -78,7 +77,7 @@ class Client:
                 id = int(digits)
             else:
                 return self._receive(packet)
-            data = loads_at(packet, start)
+            data = self.server.parser.loads_at(packet, start)
             if data and data[0].__class__ is str and data[0] not in RESERVED:
                 socket.namespace.dispatch(socket, data, id, len(packet))
             else:
@@ -235,6 +234,9 @@ class Client:
         self._drop_partial()
         for socket in list(self.sockets.values()):
             socket.namespace.gone(socket, reason)
+
+    def handler_failed(self, error: BaseException) -> None:
+        """A handler of this client raised what nothing took care of; it is logged already."""
 
     def overloaded(self) -> None:
         """More events wait for this client's handlers than may wait."""

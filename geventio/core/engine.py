@@ -23,6 +23,7 @@ class Engine:
     :param make_id: makes a new unguessable transport id.
     :ivar runtime: the loop it lives on; None before it serves.
     :ivar on_bind: called with the runtime once there is one.
+    :ivar on_serve: called once, when clients can come over the network.
     :ivar last_words: transport id -> polling transport of a session the server has closed, which
         waits for one more GET to say so.
     :param upper: called with a new session, returns the layer above it. It is called before the
@@ -38,6 +39,8 @@ class Engine:
         self.last_words: dict[str, Any] = {}
         self.runtime: Runtime = None  # type: ignore[assignment]
         self.on_bind: list[Callable[[Runtime], Any]] = []
+        self.on_serve: list[Callable[[], Any]] = []
+        self.serving = False
         self.stopping = False
 
     def bind(self, runtime: Runtime) -> None:
@@ -45,6 +48,12 @@ class Engine:
         self.runtime = runtime
         for callback in self.on_bind:
             callback(runtime)
+
+    def serve(self) -> None:
+        """A server listens for clients from now on; once."""
+        self.serving = True
+        for callback in self.on_serve:
+            callback()
 
     def full(self) -> bool:
         """Whether no further session may be opened."""

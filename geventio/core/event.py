@@ -74,6 +74,8 @@ class Event:
         log.error('error in %s, the %s (namespace %s)', name_of(self.handler),
                   'callback' if self.name is None else f'handler of {self.name!r}',
                   self.socket.namespace.name, exc_info=error)
+        if self.name is not None:
+            self.socket.client.handler_failed(error)
 
     def answer(self, result: Any) -> None:
         """Send the acknowledgement the client asked for."""
@@ -92,10 +94,11 @@ class Event:
 class Connect:
     """The decision about a client that wants in. ``event`` is an Event for the handler."""
 
-    __slots__ = ('event',)
+    __slots__ = ('event', 'load')
 
     def __init__(self, event: Event) -> None:
         self.event = event
+        self.load: Any = False
 
     def run(self) -> None:
         socket = self.event.socket
@@ -114,6 +117,7 @@ class Connect:
                 namespace.accept(socket)
             else:
                 namespace.refuse(socket, refusal)
+            done(self)
 
     def refusal(self, result: Any) -> dict[str, Any] | None:
         """What a connect handler's return value means: None lets the client in."""

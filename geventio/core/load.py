@@ -50,9 +50,12 @@ class Load:
         return True
 
     def next(self) -> None:
-        """A counted job is over: do in its greenlet what waits, each in a context of its own."""
+        """A counted job is over: do in its greenlet what waits, each in a context of its own.
+
+        A job that was counted beyond the limit leaves that to the others.
+        """
         try:
-            while self._held:
+            while self._held and self._running <= self._limit:
                 job, size = self._held.popleft()
                 self._size -= size
                 job.load = None

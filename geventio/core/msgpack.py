@@ -18,6 +18,9 @@ class MsgpackParser:
     def decode(self, text: str) -> Packet:
         raise ProtocolError('text from a client of a MessagePack server')
 
+    def loads_at(self, text: str, pos: int) -> Any:
+        raise ProtocolError('text from a client of a MessagePack server')
+
     def decode_binary(self, data: bytes) -> Packet:
         type, nsp, id, payload = msgpack.decode(data)
         return Packet(type, nsp, id, payload)

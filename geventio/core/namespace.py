@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from ..protocol.socketio import DISCONNECT, EVENT, RESERVED, Encoded
+from ..protocol.socketio import DISCONNECT, Encoded
 from .acks import Ack, Collector, Done
 from .event import Connect, Disconnect
 from .load import begin
@@ -74,7 +74,7 @@ class Namespace:
         if route is None:
             self.accept(socket)
         else:
-            server.runtime.start(Connect(server.connect_event(socket, route, auth)))
+            self._start(Connect(server.connect_event(socket, route, auth)), socket)
 
     def accept(self, socket: Socket) -> None:
         """Let a socket in: CONNECT, then whatever was sent to it meanwhile."""
@@ -134,9 +134,15 @@ class Namespace:
             return
         job = Disconnect(server.disconnect_event(socket, route, reason))
         if server.config.async_handlers:
-            server.runtime.start(job)
+            self._start(job, socket)
         else:
             begin(socket.client, job, 0, server.runtime.start, server.config)
+
+    def _start(self, job: Connect | Disconnect, socket: Socket) -> None:
+        """Start a job that does not wait for its turn, but counts as one of the client's."""
+        if socket.client.load is not None:
+            socket.client.load.count(job)
+        self.server.runtime.start(job)
 
     def remove(self, socket: Socket) -> None:
         """Take a socket out of the registry; the last act of its life."""
@@ -146,16 +152,8 @@ class Namespace:
     # -- the way out --------------------------------------------------------------------------
 
     def packets(self, event: Any, args: Collection[Any], id: int | None = None) -> Encoded:
-        """An event as transport packets.
-
-        :raises ValueError: a reserved name, or data that contains itself.
-        :raises TypeError: data that cannot be sent.
-        """
-        if event in RESERVED:
-            raise ValueError(f'{event!r} is a reserved event name and cannot be emitted')
-        encoded: Encoded = self.server.parser.encode(
-            EVENT, self.name, id, [event, *args])
-        return encoded
+        """An event as transport packets; see :meth:`SocketIOServer.packets`."""
+        return self.server.packets(self.name, event, args, id)
 
     def emit(self, event: Any, args: Collection[Any], rooms: Collection[Room] | None = None,
              except_: Collection[Room] = (), volatile: bool = False, local: bool = False) -> None:
@@ -179,12 +177,16 @@ class Namespace:
             collector.timer = self.server.runtime.call_later(timeout, collector.expired)
         collector.start()
 
-    def ask(self, event: Any, args: Collection[Any], socket: Socket, timeout: float | None,
-            done: Done) -> None:
-        """Send an event to one socket that shall answer; ``done(error, args)`` once."""
+    def ask(self, event: Any, args: Collection[Any], sockets: Collection[Socket],
+            timeout: float | None, done: Done) -> None:
+        """Send an event to sockets that shall answer; ``done(error, args)`` once for each."""
         id = self.next_ack()
-        socket.send(self.packets(event, args, id))
-        ack = Ack(done)
-        socket.expect(id, ack)
-        if timeout is not None and socket.left is None:
-            ack.timer = self.server.runtime.call_later(timeout, ack.expired, socket, id)
+        parcel = Parcel(self.packets(event, args, id))
+        chosen = list(sockets)
+        runtime = self.server.runtime
+        runtime.push_many(chosen, parcel)
+        for socket in chosen:
+            ack = Ack(done)
+            socket.expect(id, ack)
+            if timeout is not None and socket.left is None:
+                ack.timer = runtime.call_later(timeout, ack.expired, socket, id)

@@ -10,9 +10,11 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotConnectedError
-from .acks import Replies
+from .acks import Done, Replies
+from .checks import as_callback, as_rooms, as_timeout
 from .parcel import Parcel
 from .rooms import Room
+from .threads import in_loop
 
 if TYPE_CHECKING:
     from .namespace import Namespace
@@ -20,15 +22,6 @@ if TYPE_CHECKING:
 
 #: How long a broadcast waits for its answers when nobody says otherwise, in seconds.
 DEFAULT_TIMEOUT = 60.0
-
-
-def as_rooms(rooms: Any) -> tuple[Room, ...]:
-    """One room or a collection of rooms, as a tuple."""
-    if rooms is None:
-        return ()
-    if isinstance(rooms, (list, tuple, set, frozenset)):
-        return tuple(rooms)
-    return (rooms,)
 
 
 class Operator:
@@ -46,6 +39,10 @@ class Operator:
         self._local = local
         self._timeout = timeout
 
+    @property
+    def runtime(self) -> Any:
+        return self._namespace.server.runtime
+
     def _with(self, **changes: Any) -> Operator:
         state = {'rooms': self._rooms, 'except_': self._except, 'volatile': self._volatile,
                  'local': self._local, 'timeout': self._timeout, **changes}
@@ -54,14 +51,17 @@ class Operator:
     # -- choosing -----------------------------------------------------------------------------
 
     def to(self, rooms: Any) -> Operator:
-        """Add a room, a socket id, or a list of them; several make a union."""
+        """Add a room, a socket id, or a list of them; several make a union.
+
+        :raises TypeError: something that cannot be a room; likewise below.
+        """
         return self._with(rooms=(self._rooms or ()) + as_rooms(rooms))
 
     in_ = to
 
     def except_(self, rooms: Any) -> Operator:
         """Leave out the members of a room, a socket id, or a list of them."""
-        return self._with(except_=self._except + as_rooms(rooms))
+        return self._with(except_=self._except + as_rooms(rooms, 'except_'))
 
     @property
     def volatile(self) -> Operator:
@@ -75,7 +75,7 @@ class Operator:
 
     def timeout(self, seconds: float) -> Operator:
         """How long answers are waited for."""
-        return self._with(timeout=seconds)
+        return self._with(timeout=as_timeout(seconds))
 
     # -- acting -------------------------------------------------------------------------------
 
@@ -88,13 +88,20 @@ class Operator:
         :raises ValueError: a reserved event name.
         :raises TypeError: arguments that cannot be sent.
         """
-        namespace = self._namespace
-        if callback is None:
-            namespace.adapter.broadcast(Parcel(namespace.packets(event, args)), self._rooms,
-                                        self._except, self._volatile, self._local)
+        callback = as_callback(callback)
+        if callback is not None and self.runtime is not None:
+            self._ask(event, args, callback)
             return
-        server = namespace.server
-        done = server.in_background(lambda error, values: callback(error, values[0]))
+        # Encoded here: the caller may change the data as soon as this returns.
+        namespace = self._namespace
+        namespace.server.act(namespace.adapter.broadcast, Parcel(namespace.packets(event, args)),
+                             self._rooms, self._except, self._volatile, self._local)
+
+    @in_loop
+    def _ask(self, event: Any, args: Collection[Any],
+             callback: Callable[[BaseException | None, Replies], Any]) -> None:
+        namespace = self._namespace
+        done = namespace.server.in_background(lambda error, values: callback(error, values[0]))
         namespace.adapter.broadcast_with_ack(event, args, self._rooms, self._except,
                                              self._seconds(), self._local, done)
 
@@ -108,30 +115,38 @@ class Operator:
         Returns the replies there are when everybody answered or the time is up; look at
         ``replies.complete`` and ``replies.missing``. Blocks the calling greenlet only.
         """
-        namespace = self._namespace
-        waiter = namespace.server.runtime.waiter()
-        namespace.adapter.broadcast_with_ack(
-            event, args, self._rooms, self._except, self._seconds(), self._local,
-            lambda error, values: waiter.set(values[0]))
+        if self.runtime is None:
+            return Replies()
+        waiter = self.runtime.waiter()
+        self._collect(event, args, lambda error, values: waiter.set(values[0]))
         replies: Replies = waiter.get(None)
         return replies
+
+    @in_loop
+    def _collect(self, event: Any, args: Collection[Any], done: Done) -> None:
+        self._namespace.adapter.broadcast_with_ack(event, args, self._rooms, self._except,
+                                                   self._seconds(), self._local, done)
 
     def _seconds(self) -> float:
         return DEFAULT_TIMEOUT if self._timeout is None else self._timeout
 
+    @in_loop
     def fetch_sockets(self) -> list[RemoteSocket]:
         """The sockets chosen, as far as their connect handlers accepted them."""
         adapter = self._namespace.adapter
         return [RemoteSocket(s) for s in adapter.sockets(self._rooms, self._except)]
 
+    @in_loop
     def sockets_join(self, rooms: Any) -> None:
         """Put everybody chosen into a room or a list of rooms."""
-        self._namespace.adapter.join(self._rooms, self._except, as_rooms(rooms))
+        self._namespace.adapter.join(self._rooms, self._except, as_rooms(rooms, 'rooms'))
 
+    @in_loop
     def sockets_leave(self, rooms: Any) -> None:
         """Take everybody chosen out of a room or a list of rooms."""
-        self._namespace.adapter.leave(self._rooms, self._except, as_rooms(rooms))
+        self._namespace.adapter.leave(self._rooms, self._except, as_rooms(rooms, 'rooms'))
 
+    @in_loop
     def disconnect_sockets(self, close: bool = False) -> None:
         """Disconnect everybody chosen.
 
@@ -188,15 +203,22 @@ def call(namespace: Namespace, event: Any, args: Iterable[Any], sid: str,
         handler has not accepted it yet.
     :raises geventio.errors.TimeoutError: no answer in time.
     """
-    socket = namespace.rooms.sockets.get(sid)
-    if socket is None or socket.left is not None:
-        raise NotConnectedError(f'no client with the id {sid!r} in {namespace.name}')
-    if not socket.connected:
-        raise NotConnectedError(f'the client {sid!r} cannot answer yet: its connect handler has '
-                                'not accepted it')
-    waiter = namespace.server.runtime.waiter()
-    namespace.ask(event, tuple(args), socket, timeout,
-                  lambda error, values: waiter.set((error, values)))
+    runtime = namespace.server.runtime
+    if runtime is None:
+        raise NotConnectedError(f'no client with the id {sid!r}: the server does not run')
+    waiter = runtime.waiter()
+
+    def begin() -> None:
+        socket = namespace.rooms.sockets.get(sid)
+        if socket is None or socket.left is not None:
+            raise NotConnectedError(f'no client with the id {sid!r} in {namespace.name}')
+        if not socket.connected:
+            raise NotConnectedError(f'the client {sid!r} cannot answer yet: its connect handler '
+                                    'has not accepted it')
+        namespace.ask(event, tuple(args), (socket,), timeout,
+                      lambda error, values: waiter.set((error, values)))
+
+    runtime.ask(begin)
     error, values = waiter.get(None)
     if error is not None:
         raise error

@@ -38,6 +38,7 @@ class Registry:
     :ivar handlers: namespace (a name, ``'*'`` or a pattern) -> event -> handler.
     :ivar catch_all: namespace -> handler of every event, ``'*'``.
     :ivar namespace_handlers: namespace -> object with ``find_handler``.
+    :ivar defaults: event -> what takes it where nothing else does.
     """
 
     def __init__(self, namespaces: tuple[str, ...]) -> None:
@@ -45,6 +46,7 @@ class Registry:
         self.catch_all: dict[NamespaceKey, Handler] = {}
         self.namespace_handlers: dict[NamespaceKey, Any] = {}
         self._patterns: list[re.Pattern[str]] = []
+        self.defaults: dict[str, Handler] = {}
         self.declared = {n if n == '*' or n.startswith('/') else '/' + n for n in namespaces}
 
     def add(self, event: str, handler: Handler, namespace: NamespaceKey) -> None:
@@ -52,11 +54,7 @@ class Registry:
 
         :raises TypeError: the handler cannot be called, or is a coroutine function.
         """
-        if not callable(handler):
-            raise TypeError(f'the handler for {event!r} must be a function, not {handler!r}')
-        if inspect.iscoroutinefunction(handler):
-            raise TypeError(f'the handler for {event!r} is a coroutine function; geventio runs '
-                            'handlers in greenlets: write def, not async def')
+        check_handler(event, handler)
         self._note(namespace)
         if event == '*':
             self.catch_all[namespace] = handler
@@ -118,7 +116,29 @@ class Registry:
                     fn = target.find_handler(event)
                     if fn is not None:
                         return Route(fn, any_namespace=wild)
-        return None
+        default = self.defaults.get(event)
+        return None if default is None else Route(default)
+
+
+def check_handler(event: str, handler: Any) -> None:
+    """Refuse what cannot be a handler.
+
+    :raises TypeError: it cannot be called, or is a coroutine function.
+    """
+    check_function(f'the handler for {event!r}', handler)
+
+
+def check_function(argument: str, function: Any) -> None:
+    """Refuse what cannot be called in a greenlet.
+
+    :param argument: what it is, for the message.
+    :raises TypeError: it cannot be called, or is a coroutine function.
+    """
+    if not callable(function):
+        raise TypeError(f'{argument} must be a function, not {function!r}')
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f'{argument} must not be a coroutine function: geventio runs it in a '
+                        'greenlet, so write def, not async def')
 
 
 def takes(fn: Handler, count: int) -> bool:
@@ -130,6 +150,19 @@ def takes(fn: Handler, count: int) -> bool:
         count += len(fn.args)
         fn = fn.func
     return _takes(fn, count)
+
+
+def takes_error(fn: Handler) -> bool:
+    """Whether an ack callback wants to be told that there will be no answer, as ``error=``."""
+    code = getattr(fn, '__code__', None)
+    if code is not None:  # a function or a method; often a new one at each call
+        first = code.co_argcount
+        return 'error' in code.co_varnames[first:first + code.co_kwonlyargcount]
+    try:
+        parameter = inspect.signature(fn).parameters.get('error')
+    except (TypeError, ValueError):
+        return False
+    return parameter is not None and parameter.kind is parameter.KEYWORD_ONLY
 
 
 @lru_cache(maxsize=1024)

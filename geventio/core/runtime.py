@@ -71,7 +71,17 @@ class Waiter(Protocol):
 
 
 class Runtime(Protocol):
-    """The loop as the core sees it. Every method returns at once."""
+    """The loop as the core sees it. Every method but ``ask`` returns at once."""
+
+    def here(self) -> bool:
+        """Whether the calling thread is the loop's; everything below but ``post``, ``ask`` and
+        ``waiter`` is for that thread alone."""
+
+    def post(self, function: Callable[..., Any], *args: Any) -> None:
+        """Call a function in the loop soon; from any thread, in the order of that thread."""
+
+    def ask(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What a function returns or raises in the loop's thread; from any thread."""
 
     def push(self, transport: Any, item: Any) -> None:
         """Queue an item for a transport; it leaves at the end of the loop turn."""
@@ -94,4 +104,5 @@ class Runtime(Protocol):
     def call_later(self, delay: float, callback: Callable[..., Any], *args: Any) -> Cancellable:
         """Call back in the loop after ``delay`` seconds (exact)."""
 
-    def waiter(self) -> Waiter: ...
+    def waiter(self) -> Waiter:
+        """A result for the calling greenlet or thread."""

@@ -6,13 +6,16 @@ extension its contexts. Each hook has the behaviour of Socket.IO without Flask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ConfigError
 from ..protocol import socketio
-from ..protocol.jsontext import Default, Encoder
+from ..protocol.jsontext import Default, Encoder, OtherJSON, loads_at
+from ..protocol.socketio import EVENT, RESERVED, Encoded
 from .acks import Done
+from .checks import unsendable
 from .engine import Engine
 from .event import Callback, Event
 from .namespace import Namespace
@@ -29,16 +32,21 @@ class TextParser:
     """The default parser: JSON text and attachments.
 
     :param default: see :class:`~geventio.protocol.jsontext.Encoder`.
+    :param other: writes and reads JSON instead of our own encoder and decoder.
+    :ivar loads_at: reads the JSON value from a position to the end of a text.
     """
 
     decode_binary = None
 
-    def __init__(self, config: Config, default: Default | None = None) -> None:
-        self.encode = partial(socketio.encode, Encoder(default))
+    def __init__(self, config: Config, default: Default | None = None,
+                 other: OtherJSON | None = None) -> None:
+        self.encode = partial(socketio.encode, other or Encoder(default))
+        self.loads_at = other.loads_at if other else loads_at
         self._max_attachments = config.max_attachments
 
     def decode(self, text: str) -> socketio.Packet:
-        return socketio.decode(text, 1, max_attachments=self._max_attachments)
+        return socketio.decode(text, 1, max_attachments=self._max_attachments,
+                               loads_at=self.loads_at)
 
 
 class SocketIOServer:
@@ -69,6 +77,14 @@ class SocketIOServer:
     def _bound(self, runtime: Runtime) -> None:
         self.runtime = runtime
 
+    def act(self, function: Callable[..., Any], *args: Any) -> None:
+        """Have something done in the loop's thread: at once when the caller is there."""
+        runtime = self.runtime
+        if runtime is None or runtime.here():
+            function(*args)
+        else:
+            runtime.post(function, *args)
+
     def _new_client(self, session: Session) -> Upper:
         client: Upper = session.client_class(self, session)
         return client
@@ -98,6 +114,37 @@ class SocketIOServer:
         """Every socket of every namespace."""
         for namespace in list(self.namespaces.values()):
             yield from list(namespace.rooms.sockets.values())
+
+    # -- the way out --------------------------------------------------------------------------
+
+    def packets(self, nsp: str, event: Any, args: Collection[Any], id: int | None = None
+                ) -> Encoded:
+        """An event as transport packets; from any thread.
+
+        :raises ValueError: a reserved name, or data that contains itself.
+        :raises TypeError: an event that is no text, or data that cannot be sent.
+        """
+        if event.__class__ is not str and not isinstance(event, str):
+            raise TypeError(f'event must be the name of an event, a str, not {event!r}')
+        if event in RESERVED:
+            raise ValueError(f'event: {event!r} is a reserved event name and cannot be emitted')
+        try:
+            encoded: Encoded = self.parser.encode(EVENT, nsp, id, [event, *args])
+        except ConfigError:
+            raise
+        except (TypeError, ValueError) as error:
+            if isinstance(error, TypeError):
+                where = f', at {unsendable(args, self._fails)}'
+                raise TypeError(f'the arguments of {event!r}{where}: {error}') from None
+            raise ValueError(f'the arguments of {event!r}: {error}') from None
+        return encoded
+
+    def _fails(self, value: Any) -> bool:
+        try:
+            self.parser.encode(EVENT, '/', None, [value])
+        except (TypeError, ValueError):
+            return True
+        return False
 
     def in_background(self, callback: Callable[..., Any]) -> Done:
         """``callback`` as something that may be called in the loop and may block."""

@@ -2,29 +2,38 @@
 
 Flask finds its contexts in two context variables. For each event both are set to the event
 itself; ``request``, ``session``, ``g`` and the rest are made when a handler first reads them.
-The Request and the session are made once for each client and namespace and kept on its socket.
-Everything that depends on Flask's internals is in this file.
+The Request is made once for each client and namespace and kept on its socket. Everything that
+depends on Flask's internals is in this file; what a session is lives in ``session``.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from flask import Request
 from flask.globals import _cv_app, _cv_request
-from flask.sessions import SessionMixin
-from flask.signals import appcontext_tearing_down, request_tearing_down
+from flask.signals import (
+    appcontext_popped,
+    appcontext_pushed,
+    appcontext_tearing_down,
+    request_tearing_down,
+)
 
 from ..core.event import Event, log, name_of
 from ..errors import ConnectionRefusedError
+from .session import ClientSession, open_session, save_session
 
 if TYPE_CHECKING:
     from .extension import SocketIO
+    from .hooks import Hooks
     from .server import FlaskServer
 
 # Who listens to Flask's signals; without blinker there are none.
 _request_listeners: dict[Any, Any] = getattr(request_tearing_down, 'receivers', {})
 _app_listeners: dict[Any, Any] = getattr(appcontext_tearing_down, 'receivers', {})
+_push_listeners: dict[Any, Any] = getattr(appcontext_pushed, 'receivers', {})
+_pop_listeners: dict[Any, Any] = getattr(appcontext_popped, 'receivers', {})
 
 
 def request_class(app: Any) -> type[Request]:
@@ -48,40 +57,56 @@ def request_class(app: Any) -> type[Request]:
 class FlaskEvent(Event):
     """An event that is the app context and the request context of its handler.
 
-    It has a ``__dict__``, because Flask extensions keep things on contexts.
+    It has a ``__dict__``, because Flask extensions keep things on contexts. What the call is
+    stands in slots, what happens in it stands there.
     """
 
-    __slots__ = ('__dict__', '__weakref__', '_after', '_flashes_', '_g', '_opened', '_tokens')
+    __slots__ = ('__dict__', '__weakref__')
+
+    flashes: Any = None
+    _after: list[Any] | None = None
+    _g: Any = None
+    _opened: Any = None  # the session, when it was opened for this event alone
+    _over = False  # the handler has ended: what enters the context from now on tears down
+    _tokens: list[Any] | None = None
 
     # -- running --------------------------------------------------------------------------------
 
     def call(self) -> Any:
         _cv_app.set(self)  # type: ignore[arg-type]
         _cv_request.set(self)  # type: ignore[arg-type]
-        app = self.socket.client.server.flask_app  # type: ignore[attr-defined]
+        server: Any = self.socket.client.server
+        app = server.flask_app
         if (app.teardown_appcontext_funcs or app.teardown_request_funcs or _app_listeners
-                or _request_listeners):
-            return self._call_and_tear_down()
-        return self._call()
+                or _request_listeners or _push_listeners or _pop_listeners):
+            return self._call_and_tear_down(server.hooks)
+        return self._call(server.hooks)
 
-    def _call(self) -> Any:
+    def _call(self, hooks: Hooks | None) -> Any:
         try:
-            result = self.handler(*self.args)
+            if hooks is None or self.name is None:
+                return self.handler(*self.args)
+            return hooks.call(self)
         except Exception as error:
             return self.handle(error)
-        if hasattr(self, '_opened'):
-            self._save_session()
-        return result
+        finally:
+            # As after a request, what a handler wrote before it failed is kept.
+            if self._opened is not None:
+                save_session(self.app, self._opened, self.request, self.handler)
 
-    def _call_and_tear_down(self) -> Any:
+    def _call_and_tear_down(self, hooks: Hooks | None) -> Any:
         unhandled: BaseException | None = None
         try:
-            return self._call()
+            if _push_listeners:
+                appcontext_pushed.send(self.app)
+            return self._call(hooks)
         except BaseException as error:
             unhandled = error
             raise
         finally:
-            self.tear_down(unhandled)
+            self._over = True
+            if not self._tokens:
+                self.tear_down(unhandled)
 
     def handle(self, error: Exception) -> Any:
         """Have the application's error handler deal with what the handler raises.
@@ -101,15 +126,14 @@ class FlaskEvent(Event):
             if app.teardown_request_funcs or _request_listeners:
                 app.do_teardown_request(error)
         finally:
-            if app.teardown_appcontext_funcs or _app_listeners:
-                app.do_teardown_appcontext(error)
+            self._tear_down_app(error)
 
-    def _save_session(self) -> None:
-        """Write back a session that was opened for this event alone."""
-        app, session = self.app, self._opened
-        interface = app.session_interface
-        if getattr(session, 'modified', True) and not interface.is_null_session(session):
-            interface.save_session(app, session, app.response_class())
+    def _tear_down_app(self, error: BaseException | None) -> None:
+        app = self.app
+        if app.teardown_appcontext_funcs or _app_listeners:
+            app.do_teardown_appcontext(error)
+        if _pop_listeners:
+            appcontext_popped.send(app)
 
     # -- what the verbs ask ---------------------------------------------------------------------
 
@@ -137,6 +161,11 @@ class FlaskEvent(Event):
         """Whom ``emit`` reaches when nobody is named; None is everybody."""
         return self.socket.sid
 
+    @property
+    def offered(self) -> Any:
+        """The arguments middleware gets; a handler may take fewer."""
+        return self.args
+
     # -- what Flask and its extensions read from a context --------------------------------------
 
     @property
@@ -145,11 +174,10 @@ class FlaskEvent(Event):
 
     @property
     def g(self) -> Any:
-        try:
-            return self._g
-        except AttributeError:
-            self._g = g = self.app.app_ctx_globals_class()
-            return g
+        g = self._g
+        if g is None:
+            g = self._g = self.app.app_ctx_globals_class()
+        return g
 
     @property
     def request(self) -> Any:
@@ -167,58 +195,66 @@ class FlaskEvent(Event):
 
     @property
     def session(self) -> Any:
+        request = self.request
         if not self.server.manage_session:
-            try:
-                return self._opened
-            except AttributeError:
-                self._opened = session = _open_session(self.app, self.request)
-                return session
+            session = self._opened
+            if session is None:
+                session = self._opened = open_session(self.app, request)
+            return session
         # All namespaces of a client share one session, which its environ holds.
-        environ = self.request.environ
+        environ = request.environ
         session = environ.get('saved_session')
         if session is None:
-            session = environ['saved_session'] = _Session(_open_session(self.app, self.request))
+            # Opening may wait for a store: another event of the client may have come first.
+            mine = ClientSession(open_session(self.app, request))
+            session = environ.setdefault('saved_session', mine)
         return session
 
     _session = session
 
     @property
-    def flashes(self) -> Any:
-        return getattr(self, '_flashes_', None)
-
-    @flashes.setter
-    def flashes(self, value: Any) -> None:
-        self._flashes_ = value
-
-    _flashes = flashes
-
-    @property
     def _after_request_functions(self) -> list[Any]:
-        try:
-            return self._after
-        except AttributeError:
-            self._after: list[Any] = []
-            return self._after
+        """Nobody calls them: an event has no response."""
+        if self._after is None:
+            self._after = []
+        return self._after
 
     @property
     def url_adapter(self) -> Any:
         return self.app.create_url_adapter(self.request)
 
-    def copy(self) -> FlaskEvent:
+    def copy(self) -> _TakenEvent:
         """The same request and session for code that takes them away with it."""
-        copy = _TakenEvent(self.socket, self.handler, self.name, self.args, None)
-        if hasattr(self, '_opened'):
-            copy._opened = self._opened
-        return copy
+        return _TakenEvent(self)
+
+    def again(self) -> FlaskEvent:
+        """A fresh context for the same call, with the same request and session."""
+        again = copy.copy(self)
+        again.__dict__.clear()
+        again._opened = self.session  # opened at the latest now: threads would each open one
+        again._over = True
+        return again
 
     def push(self) -> None:
         """Be the context again (``with app_ctx:``)."""
-        if not hasattr(self, '_tokens'):
-            self._tokens: list[Any] = []
-        self._tokens.append((_cv_app.set(self), _cv_request.set(self)))  # type: ignore[arg-type]
+        if self._tokens is None:
+            self._tokens = []
+        self._tokens.append(self._enter())
 
     def pop(self, exc: Any = None) -> None:
-        app, request = self._tokens.pop()
+        """Undo the last ``push``. The last user of an event that is over tears it down."""
+        tokens: Any = self._tokens
+        try:
+            if self._over and len(tokens) == 1:
+                self.tear_down(exc)
+        finally:
+            self._leave(tokens.pop())
+
+    def _enter(self) -> Any:
+        return _cv_app.set(self), _cv_request.set(self)  # type: ignore[arg-type]
+
+    def _leave(self, token: Any) -> None:
+        app, request = token
         _cv_request.reset(request)
         _cv_app.reset(app)
 
@@ -230,17 +266,33 @@ class FlaskEvent(Event):
         self.pop(error)
 
 
-class _TakenEvent(FlaskEvent):
-    """The copy of an event that ``copy_current_request_context`` carries somewhere else."""
+class _TakenEvent:
+    """What ``copy_current_request_context`` carries somewhere else.
 
-    __slots__ = ()
+    Each time it is entered a fresh context is made, so that several threads may be in it at once.
+    """
+
+    def __init__(self, event: FlaskEvent) -> None:
+        self._event = event.again()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._event, name)
+
+    def push(self) -> None:
+        event = self._event.again()
+        event.push()
+        if _push_listeners:
+            appcontext_pushed.send(event.app)
 
     def pop(self, exc: Any = None) -> None:
-        try:
-            if len(self._tokens) == 1:
-                self.tear_down(exc)
-        finally:
-            super().pop()
+        current_event().pop(exc)
+
+    def __enter__(self) -> _TakenEvent:
+        self.push()
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        self.pop(error)
 
 
 class PushEvent(FlaskEvent):
@@ -262,10 +314,10 @@ class PushEvent(FlaskEvent):
 
     def call(self) -> Any:
         _cv_app.set(self)  # type: ignore[arg-type]
-        return self._call_and_tear_down()
+        return self._call_and_tear_down(None)
 
     def tear_down(self, error: BaseException | None) -> None:
-        self.app.do_teardown_appcontext(error)
+        self._tear_down_app(error)
 
     def failed(self, error: BaseException) -> None:
         log.error('error in %s (namespace %s)', name_of(self.handler), self._nsp, exc_info=error)
@@ -290,28 +342,11 @@ class PushEvent(FlaskEvent):
     def url_adapter(self) -> Any:
         return self.app.create_url_adapter(None)
 
-    def push(self) -> None:
-        if not hasattr(self, '_tokens'):
-            self._tokens = []
-        self._tokens.append(_cv_app.set(self))  # type: ignore[arg-type]
+    def _enter(self) -> Any:
+        return _cv_app.set(self)  # type: ignore[arg-type]
 
-    def pop(self, exc: Any = None) -> None:
-        _cv_app.reset(self._tokens.pop())
-
-
-class _Session(dict[str, Any], SessionMixin):
-    """A client's session: a copy of what the cookie held when the client connected.
-
-    It lives as long as the connection and is not written back; HTTP requests do not see it.
-    """
-
-    modified = accessed = False
-
-
-def _open_session(app: Any, request: Any) -> Any:
-    interface = app.session_interface
-    session = interface.open_session(app, request)
-    return interface.make_null_session(app) if session is None else session
+    def _leave(self, token: Any) -> None:
+        _cv_app.reset(token)
 
 
 def current_event() -> FlaskEvent:

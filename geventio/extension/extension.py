@@ -5,30 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import gevent
 from flask import Flask
-from werkzeug._reloader import run_with_reloader
-from werkzeug.debug import DebuggedApplication
 
-from ..core.operator import Operator, as_rooms
+from ..core.checks import as_rooms
+from ..core.operator import Operator
 from ..core.registry import Registry
-from ..serving.running import run, stop
+from ..serving.running import stop
+from . import tasks
+from .blueprint import EventBlueprint, warn_of_forgotten
 from .context import current_event
-from .options import server_options
+from .hooks import Hooks
+from .options import server_options, with_config
 from .periodic import Push
+from .registrar import Registrar
+from .running import serve
 from .server import FlaskServer
+from .testing.client import SocketIOTestClient
 from .verbs import flat
 from .views import Namespace
 
 
-class SocketIO:
+class SocketIO(Registrar):
     """Socket.IO for a Flask application.
+
+    Its methods may be called from any greenlet and any thread.
 
     :param app: the application; or use :meth:`init_app` later.
     :param options: those of :class:`~geventio.config.Config`, and ``manage_session`` (True: a
         client has a session of its own, made from the cookie it came with; False: Flask's
         session is opened and saved for each event), ``resource`` (another name for ``path``),
-        ``logger`` and ``engineio_logger`` (True logs to stderr, or a logger).
+        ``logger`` and ``engineio_logger`` (True logs to stderr, or a logger), ``json`` (an object
+        with ``dumps`` and ``loads``). Each may also stand in the application's configuration, in
+        capitals behind ``SOCKETIO_``: ``SOCKETIO_PING_INTERVAL``; what is given here counts more.
     :ivar app: the application; None before ``init_app``.
     :ivar server: the Socket.IO server under it; None before ``init_app``.
     :ivar server_options: the options as given.
@@ -56,38 +64,41 @@ class SocketIO:
         self.default_exception_handler: Callable[..., Any] | None = None
         self._stopped: Any = None
         self._registrations: list[Callable[[Registry], None]] = []
+        self.hooks = Hooks()
         self._pushes: list[Push] = []
+        self._starters: list[Callable[[], Any]] = []
         if app is not None:
             self.init_app(app)
         elif options:
             server_options(options)  # a mistake is an error on the line that contains it
 
-    def init_app(self, app: Flask, **options: Any) -> None:
+    def init_app(self, app: Flask | None, **options: Any) -> None:
         """Tie the extension to an application; handlers may have been registered before.
 
         An application made anew (by a factory, for each test) may be tied to the same object:
         it gets the same handlers, and from then on the object stands for it.
 
+        :param app: None makes an object that can emit, to nobody: no client can come.
         :raises ConfigError: see the class.
         """
+        if app is not None and not isinstance(app, Flask):
+            raise TypeError(f'app must be a Flask application, not {app!r}')
         self.server_options.update(options)
-        ours = server_options(self.server_options)
+        wanted = self.server_options if app is None else with_config(self.server_options,
+                                                                     app.config)
+        ours = server_options(wanted)
         self.app = app
-        self.manage_session = bool(self.server_options.get('manage_session', True))
+        self.manage_session = bool(wanted.get('manage_session', True))
         self.server = server = FlaskServer(self, app, self.manage_session, ours)
-        if not hasattr(app, 'extensions'):
-            app.extensions = {}
-        app.extensions['socketio'] = self
-        app.wsgi_app = server  # type: ignore[method-assign]
+        if app is not None:
+            app.extensions['socketio'] = self
+            app.wsgi_app = server  # type: ignore[method-assign]
         for register in self._registrations:
             register(server.registry)
+        if self.hooks:
+            server.set_hooks(self.hooks)
         server.engine.on_bind.append(lambda runtime: self._start_pushes(server))
-
-    def _register(self, registration: Callable[[Registry], None]) -> None:
-        """Register with the server there is, and with each there will be."""
-        if self.server is not None:
-            registration(self.server.registry)
-        self._registrations.append(registration)
+        server.engine.on_serve.append(lambda: self._serves(server))
 
     def _ready(self) -> FlaskServer:
         if self.server is None:
@@ -96,57 +107,38 @@ class SocketIO:
 
     # -- handlers -------------------------------------------------------------------------------
 
-    def on(self, message: str, namespace: Any = None) -> Callable[..., Any]:
-        """Decorator: the handler of an event. Returns the function unchanged.
-
-        :param message: event name; ``'*'`` takes every event that has no handler of its own and
-            gets its name first.
-        :param namespace: a name, ``'*'`` or a compiled pattern; ``'/'`` by default.
-        """
-        def decorator(handler: Callable[..., Any]) -> Callable[..., Any]:
-            self._register(lambda registry: registry.add(message, handler, namespace or '/'))
-            return handler
-
-        return decorator
-
-    def event(self, *args: Any, **options: Any) -> Any:
-        """Decorator: the function's name is the event. ``@socketio.event`` or with
-        ``namespace=``."""
-        if len(args) == 1 and not options and callable(args[0]):
-            return self.on(args[0].__name__)(args[0])
-        return lambda handler: self.on(handler.__name__, *args, **options)(handler)
-
-    def on_event(self, message: str, handler: Callable[..., Any], namespace: Any = None) -> None:
-        """Register the handler of an event."""
-        self.on(message, namespace)(handler)
-
-    def on_namespace(self, namespace_handler: Namespace) -> None:
-        """Register a class namespace.
-
-        :raises ValueError: it is not a Namespace object.
-        """
-        if not isinstance(namespace_handler, Namespace):
-            raise ValueError('on_namespace() takes an object of a subclass of geventio.Namespace, '
-                             f'not {namespace_handler!r}')
-        namespace_handler.socketio = self
-        self._register(lambda registry: registry.add_namespace(namespace_handler))
-
-    def on_error(self, namespace: str | None = None) -> Callable[..., Any]:
-        """Decorator: what handles exceptions of a namespace's handlers, as ``handler(error)``."""
-        def decorator(handler: Callable[..., Any]) -> Callable[..., Any]:
-            if not callable(handler):
-                raise ValueError('exception_handler must be callable')
-            self.exception_handlers[namespace or '/'] = handler
-            return handler
-
-        return decorator
-
     def on_error_default(self, exception_handler: Callable[..., Any]) -> Callable[..., Any]:
         """Decorator: what handles exceptions that no ``on_error`` handler takes."""
         if not callable(exception_handler):
-            raise ValueError('exception_handler must be callable')
+            raise ValueError(f'exception_handler must be callable, not {exception_handler!r}')
         self.default_exception_handler = exception_handler
         return exception_handler
+
+    def register_blueprint(self, blueprint: EventBlueprint) -> None:
+        """Register what an EventBlueprint has, and what is added to it later.
+
+        :raises TypeError: it is no EventBlueprint.
+        :raises ValueError: it is registered already.
+        """
+        if not isinstance(blueprint, EventBlueprint):
+            raise TypeError(f'blueprint must be a geventio.EventBlueprint, not {blueprint!r}; '
+                            "Flask's own are registered with the application")
+        blueprint.register(self)
+
+    def _note(self, action: Callable[[SocketIO], None]) -> None:
+        action(self)
+        if self.server is not None and self.hooks:
+            self.server.set_hooks(self.hooks)
+
+    def _register(self, registration: Callable[[Registry], None]) -> None:
+        """Register with the server there is, and with each there will be."""
+        if self.server is not None:
+            registration(self.server.registry)
+        self._registrations.append(registration)
+
+    def _register_class(self, namespace: Namespace) -> None:
+        namespace.socketio = self
+        self._register(lambda registry: registry.add_namespace(namespace))
 
     def error_handler(self, namespace: str, handler: Callable[..., Any]
                       ) -> Callable[..., Any] | None:
@@ -190,12 +182,13 @@ class SocketIO:
              callback: Callable[..., Any] | None = None, ignore_queue: bool = False,
              broadcast: bool = True, except_: Any = None, volatile: bool = False,
              local: bool = False, timeout: float | None = None) -> None:
-        """Send an event, from anywhere on the server's thread; to everybody by default.
+        """Send an event, from any greenlet and any thread; to everybody by default.
 
         :param to: a room, a socket id or a list of them. ``room`` is the same.
         :param include_self: False leaves out the client whose event is being handled.
         :param skip_sid: a socket id or a list to leave out.
-        :param callback: called with the answer; see ``Server.emit_args``.
+        :param callback: called with the answer; told of a client that leaves or is late when it
+            has a keyword-only parameter ``error``; see ``Server.emit_args``.
         :param broadcast: accepted and not needed.
         :param except_: rooms whose members are left out.
         :param volatile: drop it for clients that could not be written to at once.
@@ -203,9 +196,9 @@ class SocketIO:
         :param timeout: seconds an answer may take.
         """
         if not include_self:
-            skip_sid = (*as_rooms(skip_sid), current_event().sid)
+            skip_sid = (*as_rooms(skip_sid, 'skip_sid'), current_event().sid)
         self._ready().emit_args(event, flat(args), to if to is not None else room, skip_sid,
-                                namespace or '/', callback, except_, volatile, local, timeout)
+                                namespace, callback, except_, volatile, local, timeout)
 
     def send(self, data: Any, json: bool = False, namespace: str | None = None, to: Any = None,
              callback: Callable[..., Any] | None = None, include_self: bool = True,
@@ -233,47 +226,71 @@ class SocketIO:
         """Take everybody out of a room."""
         self._ready().close_room(room, namespace)
 
-    # -- periodic pushes ------------------------------------------------------------------------
+    def room_members(self, room: Any, namespace: str | None = None) -> list[str]:
+        """The ids of the clients in a room (or in any of a list of rooms)."""
+        return self._ready().room_members(room, namespace)
 
-    def every(self, interval: float, to: Any = None, room: Any = None,
-              namespace: str | None = None) -> Callable[[Callable[[], Any]], Push]:
-        """Decorator: call a function every ``interval`` seconds while somebody listens.
+    # -- what runs by itself --------------------------------------------------------------------
 
-        ``emit`` in it reaches everybody in the namespace, or with ``to`` the members of a room.
-        Used inside a handler the push belongs to that client and ends with it; without ``to``,
-        ``emit`` reaches it alone.
+    def _push(self, interval: float, function: Callable[[], Any], namespace: str | None,
+              target: Any) -> Push:
+        try:
+            current = current_event()
+        except RuntimeError:
+            return super()._push(interval, function, namespace, target)
+        push = Push(interval, function, namespace or current.nsp, target, current.socket)
+        if current.socket is not None:
+            push.start(current.server)
+        else:
+            self._register_push(push)
+        return push
 
-        :param interval: seconds, fractions allowed.
-        :param to: a room, a socket id or a list of them. ``room`` is the same.
-        :param namespace: by default ``'/'``, or the one of the event handled.
-        :returns: the :class:`~geventio.extension.periodic.Push`; ``stop()`` ends it.
-        :raises ValueError: an interval that is not above 0.
-        """
-        if not interval > 0:
-            raise ValueError(f'every() takes a number of seconds above 0, not {interval!r}')
-        target = to if to is not None else room
-
-        def decorator(function: Callable[[], Any]) -> Push:
-            try:
-                current = current_event()
-            except RuntimeError:
-                push = Push(interval, function, namespace or '/', target)
-            else:
-                push = Push(interval, function, namespace or current.nsp, target, current.socket)
-                if current.socket is not None:
-                    push.start(current.server)
-                    return push
-            self._pushes.append(push)
-            if self.server is not None and self.server.runtime is not None:
-                push.start(self.server)
-            return push
-
-        return decorator
+    def _register_push(self, push: Push) -> None:
+        self._pushes.append(push)
+        if self.server is not None and self.server.runtime is not None:
+            push.start(self.server)
 
     def _start_pushes(self, server: FlaskServer) -> None:
         """The server has a loop: start what waited for one."""
         for push in self._pushes:
             push.start(server)
+
+    def _register_start(self, function: Callable[[], Any]) -> None:
+        self._starters.append(function)
+        if self.server is not None and self.server.engine.serving:
+            self.server.start_task(function)
+
+    def _serves(self, server: FlaskServer) -> None:
+        """Clients can come: start what waited for that."""
+        warn_of_forgotten()
+        for function in self._starters:
+            server.start_task(function)
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any
+                              ) -> tasks.Task:
+        """Run a function in a greenlet of its own, on the server's loop, from any thread.
+
+        Returns a greenlet; its ``join()`` waits in any thread.
+        """
+        return tasks.start(self._runtime, target, *args, **kwargs)
+
+    def start_client_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any
+                          ) -> tasks.Task:
+        """Inside a handler: run a function in a greenlet that is killed when the client leaves.
+
+        It has the context of the client: ``request``, ``session``, and ``emit`` that reaches it.
+
+        :raises RuntimeError: outside a handler.
+        """
+        return tasks.start_for_client(current_event(), target, *args, **kwargs)
+
+    def sleep(self, seconds: float = 0) -> None:
+        """Pause the calling greenlet and let others run; in another thread, pause that thread."""
+        tasks.sleep(self._runtime, seconds)
+
+    @property
+    def _runtime(self) -> Any:
+        return None if self.server is None else self.server.runtime
 
     # -- serving --------------------------------------------------------------------------------
 
@@ -289,36 +306,7 @@ class SocketIO:
             ``ssl_context``, ...). ``allow_unsafe_werkzeug`` is accepted and not needed.
         :raises OSError: the address is in use.
         """
-        if self.server is None or self.app is not app:
-            self.init_app(app)
-        if port is None:
-            name = app.config.get('SERVER_NAME') or ''
-            port = int(name.rsplit(':', 1)[1]) if ':' in name else 5000
-        app.debug = debug = bool(options.pop('debug', app.debug))
-        options.setdefault('log_output', debug)
-        options.pop('allow_unsafe_werkzeug', None)
-        reload = options.pop('use_reloader', debug)
-        reloader = dict(options.pop('reloader_options', None) or {})
-        extra_files = options.pop('extra_files', None)
-        if extra_files:
-            reloader['extra_files'] = extra_files
-        server = self.server
-        if debug and not isinstance(server.app, DebuggedApplication):
-            server.app = DebuggedApplication(server.app, evalex=True)
-
-        def serve() -> None:
-            if server.runtime is not None:
-                self._start_pushes(server)
-            try:
-                run(self, app, host or '127.0.0.1', port, **options)
-            finally:
-                for push in self._pushes:
-                    push.pause()
-
-        if reload:
-            run_with_reloader(serve, **reloader)
-        else:
-            serve()
+        serve(self, app, host, port, **options)
 
     @property
     def engine(self) -> Any:
@@ -332,10 +320,16 @@ class SocketIO:
         """
         stop(self)
 
-    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Run a function in a greenlet of its own; returns an object with ``join()``."""
-        return gevent.spawn(target, *args, **kwargs)
+    def test_client(self, app: Flask, namespace: str | None = None, query_string: Any = None,
+                    headers: Any = None, auth: Any = None, flask_test_client: Any = None
+                    ) -> SocketIOTestClient:
+        """A client for tests, connected without a network.
 
-    def sleep(self, seconds: float = 0) -> None:
-        """Pause the calling greenlet and let others run."""
-        gevent.sleep(seconds)
+        :param namespace: the namespace it joins; ``'/'`` by default.
+        :param query_string: query string of its request.
+        :param headers: header fields of its request.
+        :param auth: auth payload for the connect handler.
+        :param flask_test_client: the application's test client whose cookies it brings.
+        """
+        return SocketIOTestClient(app, self, namespace=namespace, query_string=query_string,
+                                  headers=headers, auth=auth, flask_test_client=flask_test_client)

@@ -6,8 +6,11 @@ behaviour there is anyway passes, anything else is refused with a sentence.
 
 from __future__ import annotations
 
+import difflib
 import logging
+from collections.abc import Mapping
 from dataclasses import fields
+from types import NoneType
 from typing import Any
 
 import flask
@@ -22,6 +25,9 @@ OWN = frozenset(('manage_session', 'message_queue', 'channel', 'resource', 'clie
                  'logger', 'engineio_logger', 'json', 'always_connect', 'async_mode',
                  'monitor_clients'))
 
+#: What the options are called in ``app.config``: this, and the name in capitals.
+PREFIX = 'SOCKETIO_'
+
 _KNOWN = (OWN | {field.name for field in fields(Config)}) - {'ping_grace'}
 
 
@@ -35,11 +41,33 @@ def server_options(options: dict[str, Any]) -> dict[str, Any]:
             raise unknown_option(name, _KNOWN)
     _judge(options)
     for name in ('logger', 'engineio_logger'):
-        _set_logger(options.get(name))
+        _set_logger(name, options.get(name))
     ours = {name: value for name, value in options.items() if name not in OWN}
+    if options.get('json') not in (None, flask.json):
+        ours['json'] = options['json']
     if options.get('resource') is not None:
         ours.setdefault('path', options['resource'])
     return ours
+
+
+def with_config(options: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, and those of an application's configuration that they do not name.
+
+    A key that begins with SOCKETIO_ and resembles no option is somebody else's.
+
+    :raises ConfigError: a key that is nearly one of ours.
+    """
+    found = {}
+    for key in config:
+        name = key[len(PREFIX):].lower()
+        if not key.startswith(PREFIX) or not key.isupper():
+            continue
+        if name in _KNOWN:
+            found[name] = config[key]
+        elif near := difflib.get_close_matches(name, _KNOWN, 1, 0.8):
+            raise ConfigError(f'unknown option {key!r} in the configuration of the application; '
+                              f'did you mean {PREFIX + near[0].upper()!r}?')
+    return {**found, **options}
 
 
 def _judge(options: dict[str, Any]) -> None:
@@ -47,6 +75,9 @@ def _judge(options: dict[str, Any]) -> None:
     if mode not in (None, 'gevent'):
         raise ConfigError(f"async_mode is {mode!r}, but geventio always runs on gevent: leave the "
                           "option out, or write 'gevent'")
+    if not isinstance(options.get('manage_session', True), bool):
+        raise ConfigError('manage_session must be True or False, not '
+                          f'{options["manage_session"]!r}')
     for name in ('message_queue', 'client_manager'):
         if options.get(name) is not None:
             raise ConfigError(f'{name} is not supported: geventio serves from one process')
@@ -56,12 +87,11 @@ def _judge(options: dict[str, Any]) -> None:
     if options.get('monitor_clients') is False:
         raise ConfigError('monitor_clients=False is not supported: heartbeats are part of the '
                           'protocol')
-    if options.get('json') not in (None, flask.json):
-        raise ConfigError("json is not supported: the application's JSON provider (app.json) "
-                          'decides how values are written; json=flask.json asks for just that')
 
 
-def _set_logger(wanted: Any) -> None:
+def _set_logger(name: str, wanted: Any) -> None:
+    if not isinstance(wanted, (logging.Logger, bool, NoneType)):
+        raise ConfigError(f'{name} must be True, False or a logging.Logger, not {wanted!r}')
     if isinstance(wanted, logging.Logger):
         log.parent = wanted
         log.setLevel(wanted.level)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..core.operator import as_rooms
+from ..core.checks import as_rooms
 from .context import FlaskEvent, PushEvent
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ class Push:
     def start(self, server: FlaskServer) -> None:
         """Begin the rhythm on a server that has a loop; the first call comes one interval from now.
         """
-        if self._timer is not None or self._stopped:
+        if self._stopped or self._timer is not None and self._server is server:
             return
+        self.pause()
         self._server = server
         self._begin = server.runtime.now()
         self._turn = 0
@@ -102,7 +103,7 @@ class Push:
         """One call, in a pooled greenlet; an exception costs this call only."""
         event: FlaskEvent
         if self._socket is not None:
-            event = _OwnedEvent(self._socket, self.function, None, (), None)
+            event = OwnedEvent(self._socket, self.function, None, (), None)
             event.target = self._socket.sid if self.target is None else self.target
             event.namespace = self.namespace
         else:
@@ -113,8 +114,12 @@ class Push:
             self._running = False
 
 
-class _OwnedEvent(FlaskEvent):
-    """A call that belongs to a client, with that client's request and session."""
+class OwnedEvent(FlaskEvent):
+    """A call that belongs to a client, with that client's request and session.
+
+    :ivar target: whom ``emit`` reaches when nobody is named.
+    :ivar namespace: the namespace the verbs use when none is named.
+    """
 
     __slots__ = ('namespace', 'target')
 

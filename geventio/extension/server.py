@@ -6,14 +6,19 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from ..core.event import Event
 from ..core.registry import Route, takes
+from ..core.server import TextParser
 from ..errors import ConnectionRefusedError
-from ..serving.server import Server
+from ..protocol.jsontext import OtherJSON
 from .context import FlaskEvent, PushEvent, current_event, request_class
+from .hooks import Hooks
+from .reach.server import ReachedServer
+from .tasks import start
 
 if TYPE_CHECKING:
     from .extension import SocketIO
@@ -28,7 +33,7 @@ _REASONS = {
 }
 
 
-class FlaskServer(Server):
+class FlaskServer(ReachedServer):
     """The server of one application.
 
     :param extension: the SocketIO object.
@@ -45,8 +50,33 @@ class FlaskServer(Server):
         self.extension = extension
         self.flask_app = flask_app
         self.manage_session = manage_session
-        self.request_class = request_class(flask_app)
-        super().__init__(flask_app.wsgi_app, json_default=self._json_default, **options)
+        self.hooks: Hooks | None = None
+        self._json_given = 'json' in options
+        if flask_app is None:
+            super().__init__(None, **options)
+        else:
+            self.request_class = request_class(flask_app)
+            super().__init__(flask_app.wsgi_app, json_default=self._json_default, **options)
+
+    def _bound(self, runtime: Any) -> None:
+        """The application is complete now: have its own JSON provider write and read."""
+        super()._bound(runtime)
+        provider = getattr(self.flask_app, 'json', None)
+        if self._json_given or self.config.serializer == 'msgpack' or provider is None:
+            return
+        kind = type(provider)
+        if kind.dumps is not DefaultJSONProvider.dumps \
+                or kind.loads is not DefaultJSONProvider.loads:
+            self.parser = TextParser(self.config, None, OtherJSON(provider.dumps, provider.loads))
+
+    def set_hooks(self, hooks: Hooks) -> None:
+        """Run these around every handler, and at connects and disconnects that have none."""
+        self.hooks = hooks
+        self.registry.defaults = {'connect': _nothing, 'disconnect': _nothing}
+
+    def start_task(self, function: Callable[[], Any]) -> None:
+        """Run a function in a greenlet of its own, with the application's context."""
+        start(self.runtime, PushEvent(self, function, (), '/', None).run)
 
     def _json_default(self, value: Any) -> Any:
         """What JSON has no word for is written as the application's JSON provider writes it."""
@@ -61,11 +91,16 @@ class FlaskServer(Server):
 
     def connect_event(self, socket: Any, route: Route, auth: Any) -> Event:
         args = (auth,) if takes(route.fn, 1) else ()
-        return _ConnectEvent(socket, route.fn, 'connect', args, None)
+        event = _ConnectEvent(socket, route.fn, 'connect', args, None)
+        event.offered = (auth,)
+        return event
 
     def disconnect_event(self, socket: Any, route: Route, reason: str) -> Event:
-        args = (_REASONS.get(reason, reason),) if takes(route.fn, 1) else ()
-        return FlaskEvent(socket, route.fn, 'disconnect', args, None)
+        reason = _REASONS.get(reason, reason)
+        event = _LifeEvent(socket, route.fn, 'disconnect', (reason,) if takes(route.fn, 1) else (),
+                           None)
+        event.offered = (reason,)
+        return event
 
     def in_background(self, callback: Callable[..., Any]) -> Any:
         """A callback gets the context of the event it was given in, as far as there is one."""
@@ -86,7 +121,22 @@ class FlaskServer(Server):
         return done
 
 
-class _ConnectEvent(FlaskEvent):
+def _nothing() -> None:
+    """The handler of connects and disconnects where only hooks want to know of them."""
+
+
+class _LifeEvent(FlaskEvent):
+    """A connect or a disconnect.
+
+    :ivar offered: what a handler may take, and middleware gets.
+    """
+
+    __slots__ = ('offered',)
+
+    offered: tuple[Any, ...]
+
+
+class _ConnectEvent(_LifeEvent):
     """A connect handler may also refuse with ``abort(401)`` or by returning a Response.
 
     One that fails refuses too, whatever an error handler makes of the failure.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core.operator import as_rooms
+from ..core.checks import as_room, as_rooms
 from .context import current_event
+from .tasks import Task, start_for_client
 
 
 def flat(args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -28,7 +29,9 @@ def emit(event: Any, *args: Any, namespace: str | None = None,
 
     :param args: its arguments; one tuple is several, one None is none.
     :param namespace: by default the one of the event handled.
-    :param callback: called with the values of the client's answer, in the context of this event.
+    :param callback: called with the values of the client's answer, in the context of this event;
+        if it has a keyword-only parameter ``error``, also with that alone, a NotConnectedError or
+        TimeoutError, when there will be no answer.
     :param broadcast: send it to everybody in the namespace.
     :param to: a room, a socket id or a list of them. ``room`` is the same.
     :param include_self: False leaves the client whose event is handled out.
@@ -37,7 +40,8 @@ def emit(event: Any, *args: Any, namespace: str | None = None,
     :param except_: rooms whose members are left out.
     :param volatile: drop it for clients that could not be written to at once.
     :param local: only clients of this server.
-    :param timeout: seconds an answer may take; the callback then gets an error or None first.
+    :param timeout: seconds an answer may take; a callback without a parameter ``error`` then
+        gets an error or None first.
     :raises RuntimeError: outside a handler.
     :raises ValueError: a reserved event name.
     :raises TypeError: arguments that cannot be sent.
@@ -53,15 +57,14 @@ def emit(event: Any, *args: Any, namespace: str | None = None,
         socket = current.socket
         if socket is not None and to is socket.sid and not volatile \
                 and current.nsp == socket.namespace.name:
-            socket.send(socket.namespace.packets(event, flat(args)))
+            packets = socket.namespace.packets(event, flat(args))
+            runtime = current.server.runtime
+            if runtime.here():
+                socket.send(packets)
+            else:
+                runtime.post(socket.send, packets)
             return
-        namespace = current.nsp
-        space = current.server.namespaces.get(namespace)
-        if space is not None:
-            rooms = None if to is None else as_rooms(to)
-            space.emit(event, flat(args), rooms, (), volatile, local)
-            return
-    left_out = as_rooms(skip_sid)
+    left_out = as_rooms(skip_sid, 'skip_sid')
     if not include_self and current.socket is not None:
         left_out += (current.sid,)
     current.server.emit_args(event, flat(args), to, left_out, namespace or current.nsp,
@@ -102,22 +105,19 @@ def join_room(room: Any, sid: str | None = None, namespace: str | None = None) -
     :raises geventio.errors.NotConnectedError: ``sid`` is not there.
     """
     current = current_event()
-    if sid is None and namespace is None and current.socket is not None:
-        socket = current.socket
-        socket.namespace.rooms.join(socket, room)
+    socket = current.socket
+    if sid is None and namespace is None and socket is not None:
+        current.server.runtime.ask(socket.namespace.rooms.join, socket, as_room(room))
     else:
         current.server.enter_room(sid or current.sid, room, namespace or current.nsp)
 
 
 def leave_room(room: Any, sid: str | None = None, namespace: str | None = None) -> None:
-    """Take the client at hand (or ``sid``) out of a room.
-
-    :raises geventio.errors.NotConnectedError: ``sid`` is not there.
-    """
+    """Take the client at hand (or ``sid``) out of a room; nothing happens if it is not there."""
     current = current_event()
-    if sid is None and namespace is None and current.socket is not None:
-        socket = current.socket
-        socket.namespace.rooms.leave(socket, room)
+    socket = current.socket
+    if sid is None and namespace is None and socket is not None:
+        current.server.runtime.ask(socket.namespace.rooms.leave, socket, as_room(room))
     else:
         current.server.leave_room(sid or current.sid, room, namespace or current.nsp)
 
@@ -129,10 +129,7 @@ def close_room(room: Any, namespace: str | None = None) -> None:
 
 
 def rooms(sid: str | None = None, namespace: str | None = None) -> list[Any]:
-    """The rooms of the client at hand (or ``sid``), its own among them.
-
-    :raises geventio.errors.NotConnectedError: ``sid`` is not there.
-    """
+    """The rooms of the client at hand (or ``sid``), its own among them; none if it is not there."""
     current = current_event()
     return current.server.rooms(sid or current.sid, namespace or current.nsp)
 
@@ -145,3 +142,17 @@ def disconnect(sid: str | None = None, namespace: str | None = None, silent: boo
     """
     current = current_event()
     current.server.disconnect(sid or current.sid, namespace or current.nsp)
+
+
+def room_members(room: Any, namespace: str | None = None) -> list[str]:
+    """The ids of the clients in a room (or in any of a list of rooms)."""
+    current = current_event()
+    return current.server.room_members(room, namespace or current.nsp)
+
+
+def start_client_task(target: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
+    """Run a function in a greenlet that is killed when the client at hand leaves.
+
+    It has the context of the client: ``request``, ``session``, and ``emit`` that reaches it.
+    """
+    return start_for_client(current_event(), target, *args, **kwargs)

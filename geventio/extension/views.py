@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from ..core.registry import takes
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 class Namespace:
     """Handlers of one namespace as methods: ``on_connect``, ``on_disconnect``, ``on_<event>``.
 
-    Events without a method are ignored. Register it with ``socketio.on_namespace``. A method
+    Events without a method are ignored; a client that asks for an answer gets one without values.
+    Register it with ``socketio.on_namespace``. A method
     ``error(exception)``, if there is one, gets what its handlers raise and no ``on_error`` or
     ``on_error_default`` handler takes; what it returns is the answer.
 
@@ -24,6 +27,9 @@ class Namespace:
     """
 
     def __init__(self, namespace: Any = None) -> None:
+        if not isinstance(namespace, (str, re.Pattern, NoneType)):
+            raise TypeError("namespace must be a str such as '/chat', '*' or a compiled pattern, "
+                            f'not {namespace!r}')
         self.namespace = namespace or '/'
         self.socketio: SocketIO = None  # type: ignore[assignment]
 
@@ -36,7 +42,10 @@ class Namespace:
         """The method for an event, or a call of an overridden ``trigger_event``."""
         if type(self).trigger_event is not Namespace.trigger_event:
             return _Trigger(self, event)
-        return getattr(self, f'on_{event}', None) if event.__class__ is str else None
+        method = getattr(self, f'on_{event}', None) if event.__class__ is str else None
+        if method is None and event not in ('connect', 'disconnect'):
+            return _ignore
+        return method
 
     def trigger_event(self, event: str, *args: Any) -> Any:
         """Call the method for an event; override it to see every event.
@@ -115,6 +124,10 @@ class Namespace:
     def disconnect(self, sid: str, namespace: str | None = None) -> None:
         """Disconnect a client from the namespace."""
         self.server.disconnect(sid, namespace=namespace or self.namespace)
+
+
+def _ignore(*args: Any) -> None:
+    """Takes the events that have no method."""
 
 
 class _Trigger:

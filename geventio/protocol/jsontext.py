@@ -127,6 +127,50 @@ class Encoder:
         return _encodable(text), attachments
 
 
+class OtherJSON:
+    """JSON as another library writes and reads it, in the place of Encoder and ``loads_at``.
+
+    :param dumps: returns the text of a value (str, or bytes in UTF-8).
+    :param loads: returns the value of a text; any exception means broken JSON.
+    """
+
+    __slots__ = ('_dumps', '_loads')
+
+    def __init__(self, dumps: Callable[[Any], str | bytes], loads: Callable[[str], Any]) -> None:
+        self._dumps = dumps
+        self._loads = loads
+
+    def encode(self, value: Any) -> tuple[str, Sequence[bytes]]:
+        """See :meth:`Encoder.encode`."""
+        attachments: list[bytes] = []
+        try:
+            text = self._dumps(_without_bytes(value, attachments))
+        except RecursionError:
+            raise ValueError('a value that contains itself, or nests too deep') from None
+        return _encodable(text.decode() if isinstance(text, bytes) else text), attachments
+
+    def loads_at(self, text: str, pos: int) -> Any:
+        """See :func:`loads_at`."""
+        try:
+            value = self._loads(text[pos:])
+        except Exception as error:
+            raise ProtocolError(f'broken JSON: {error}') from None
+        _check_depth(value)
+        return value
+
+
+def _without_bytes(value: Any, attachments: list[bytes]) -> Any:
+    """``value`` with placeholders for bytes-like values, which are added to ``attachments``."""
+    if isinstance(value, _BYTES):
+        attachments.append(bytes(value))
+        return {'_placeholder': True, 'num': len(attachments) - 1}
+    if isinstance(value, dict):
+        return {key: _without_bytes(item, attachments) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_bytes(item, attachments) for item in value]
+    return value
+
+
 def _make(default: Default) -> Callable[[Any, int], Any]:
     from json.encoder import c_make_encoder  # type: ignore[attr-defined]
 

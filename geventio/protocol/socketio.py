@@ -6,10 +6,11 @@ follows the Engine.IO type digit ``4``. Who may send what when is decided in ``c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from ..errors import ProtocolError
-from .jsontext import Encoder, loads_at
+from .jsontext import Encoder, OtherJSON, loads_at
 
 CONNECT: Final = 0
 DISCONNECT: Final = 1
@@ -50,10 +51,12 @@ class Packet:
         self.attachments = attachments
 
 
-def decode(text: str, pos: int = 0, *, max_attachments: int = 10) -> Packet:
+def decode(text: str, pos: int = 0, *, max_attachments: int = 10,
+           loads_at: Callable[[str, int], Any] = loads_at) -> Packet:
     """Parse the packet that reaches from ``pos`` to the end of ``text``.
 
     :param max_attachments: most attachments a packet may announce.
+    :param loads_at: reads the JSON value from a position to the end of the text.
     :raises ProtocolError: everything the grammar does not allow.
     """
     digit = text[pos:pos + 1]
@@ -131,7 +134,7 @@ def check_event(data: Any) -> None:
 Encoded: TypeAlias = 'str | list[str | bytes]'
 
 
-def encode(encoder: Encoder, type: int, nsp: str, id: int | None, data: Any) -> Encoded:
+def encode(encoder: Encoder | OtherJSON, type: int, nsp: str, id: int | None, data: Any) -> Encoded:
     """Write a packet: ``'4...'``, or a list of that and its attachments.
 
     :param data: what :class:`~geventio.protocol.jsontext.Encoder` can write; None for none.

@@ -17,6 +17,7 @@ from ..core.event import FATAL, Callback, log, name_of
 from ..core.load import Load, begin
 from ..core.registry import takes
 from ..core.session import FORCED_SERVER_CLOSE, OVERLOADED, SLOW_CLIENT, Session
+from ..core.threads import in_loop
 from ..errors import NotConnectedError
 from .gateway import Gateway
 from .running import run, stop
@@ -65,8 +66,14 @@ class EngineServer(WSGIDoor):
         self.handlers[event] = handler
         return handler
 
+    @property
+    def runtime(self) -> Any:
+        """The loop it lives on; None before it serves."""
+        return self.engine.runtime
+
+    @in_loop
     def send(self, sid: str, data: str | bytes) -> None:
-        """Send a message to one client; held while its connect handler decides.
+        """Send a message to one client, from any thread; held while its connect handler decides.
 
         :raises NotConnectedError: there is no client with that id.
         :raises TypeError: ``data`` is neither text nor bytes.
@@ -80,6 +87,7 @@ class EngineServer(WSGIDoor):
         client: Any = self._session(sid).upper
         client.send(packet)
 
+    @in_loop
     def disconnect(self, sid: str) -> None:
         """Close one client's session; nothing happens if it is gone."""
         session = self.engine.sessions.get(sid)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from gevent.hub import get_hub
+
 from ..core.engine import Engine
 from ..core.session import Session
 from ..dialects.eio import BAD_REQUEST, UNKNOWN_SID, Refused, route
@@ -61,18 +63,21 @@ class Gateway:
         self._encodings: dict[Any, Any] = {}
 
     def bind(self) -> Runtime:
-        """Tie the engine to the loop of the calling thread, once.
+        """Serve from the loop of the calling thread, from now on until every session is gone.
 
         :raises RuntimeError: it lives on another thread's loop.
         """
-        runtime: Runtime | None = self.engine.runtime  # type: ignore[assignment]
-        if runtime is None:
+        engine = self.engine
+        runtime: Runtime | None = engine.runtime  # type: ignore[assignment]
+        if runtime is None or runtime.hub is not get_hub():
+            if engine.sessions:
+                raise RuntimeError('geventio serves from one thread, on gevent: this request came '
+                                   'on another thread (a threaded development server?); use '
+                                   'socketio.run(app) or gunicorn with a gevent worker')
             runtime = Runtime.current(self.config)
-            self.engine.bind(runtime)
-        elif not runtime.here():
-            raise RuntimeError('geventio serves from one thread, on gevent: this request came on '
-                               'another thread (a threaded development server?); use '
-                               'socketio.run(app) or gunicorn with a gevent worker')
+            engine.bind(runtime)
+        if not engine.serving:
+            engine.serve()
         return runtime
 
     # -- checks ---------------------------------------------------------------------------------

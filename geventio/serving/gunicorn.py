@@ -13,6 +13,7 @@ from gunicorn.workers.ggevent import GeventPyWSGIWorker, GeventResponse, PyWSGIH
 from ..protocol.http import Request
 from .handshake import environ_of
 from .httpd import Handler, Server
+from .patching import warn_if_late
 from .running import STOP_TIMEOUT, shut_down
 
 
@@ -31,6 +32,7 @@ class _Server(Server):
 
     def __init__(self, listener: Any, application: Any, log: Any, **options: Any) -> None:
         super().__init__(listener, application, log=log, **options)
+        warn_if_late()
         self._gunicorn_log = log
         if not getattr(log, 'access_log_enabled', True):
             self.access_log = None

@@ -33,7 +33,7 @@ class LoopHandshake:
         """The WSGI environ of the request (PEP 3333); the same dict at each call."""
         if self._environ is None:
             request = parse_head(self._head)
-            environ = self._environ = {
+            environ = {
                 **self._base, **environ_of(request.headers),
                 'REQUEST_METHOD': request.method,
                 'SCRIPT_NAME': '',
@@ -47,6 +47,7 @@ class LoopHandshake:
                 environ['REMOTE_PORT'] = str(self._address[1])
             else:
                 environ['REMOTE_ADDR'] = environ['REMOTE_PORT'] = ''
+            self._environ = environ  # other threads may ask at the same time
         return self._environ
 
 

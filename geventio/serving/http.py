@@ -8,6 +8,7 @@ on to pywsgi with the bytes read. The grammar lives in ``protocol.http``, the de
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 from ..errors import HTTPError
@@ -24,6 +25,8 @@ from .handshake import LoopHandshake
 
 #: Seconds a connection may stay without a complete request.
 IDLE_TIMEOUT = 75.0
+#: Seconds in which the first request of a connection is expected when the server stops.
+FIRST_REQUEST = 0.3
 #: Bytes that may arrive behind a request that is not answered yet.
 MAX_PIPELINED = 65_536
 #: Seconds and bytes a connection is still read after its last answer, so that closing it does
@@ -78,8 +81,8 @@ class HTTPConnection:
     """
 
     __slots__ = ('_address', '_body', '_buffer', '_count', '_exchange', '_lingered', '_need',
-                 '_out', '_seen', '_server', '_sock', '_transport', '_watcher', '_writer',
-                 'bucket', 'gateway')
+                 '_opened', '_out', '_seen', '_server', '_sock', '_transport', '_watcher',
+                 '_writer', 'bucket', 'gateway')
 
     def __init__(self, sock: Any, address: Any, server: Any) -> None:
         self._sock = sock
@@ -94,6 +97,7 @@ class HTTPConnection:
         self._out = b''
         self._lingered: int | None = None
         self._count = self._seen = 0
+        self._opened = monotonic()
         self._writer: Any = None
         self.bucket: dict[Any, None] | None = None
         runtime = self.gateway.bind()
@@ -103,8 +107,12 @@ class HTTPConnection:
         server.connections.add(self)
 
     def idle(self) -> bool:
-        """Whether nothing has been asked and nothing is left to send."""
-        return self._exchange is None and self._body is None and not self._out
+        """Whether nothing has been asked and nothing is left to send.
+
+        One that has only just been opened is about to ask.
+        """
+        return self._exchange is None and self._body is None and not self._out \
+            and (self._count > 0 or monotonic() > self._opened + FIRST_REQUEST)
 
     def tick(self, now: float) -> float | None:
         """Close a connection on which no request was completed since the last look."""

@@ -1,6 +1,6 @@
 """Starting and stopping: one HTTP server for one door, ended by ``stop`` or a signal.
 
-What the server does in between lives in ``httpd``.
+What the server does in between lives in ``httpd``, certificates in ``tls``.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import errno
 import logging
 import os
 import signal
-import ssl
 import stat
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
 import gevent
-import gevent.ssl
 from gevent import socket
 from gevent.event import Event
 
 from ..config import unknown_option
 from ..core.session import SHUTTING_DOWN
 from ..errors import ConfigError
+from . import tls
 from .httpd import BACKLOG, Server
+from .patching import warn_if_late
 from .wsgi import WSGIDoor
 
 log = logging.getLogger('geventio')
@@ -33,84 +33,76 @@ log = logging.getLogger('geventio')
 STOP_TIMEOUT = 5.0
 
 _SERVER_OPTIONS = {'backlog', 'environ', 'error_log', 'handler_class', 'log', 'spawn'}
-_TLS_OPTIONS = {'ca_certs', 'cert_reqs', 'certfile', 'ciphers', 'keyfile', 'ssl_context',
-                'ssl_version'}
+#: What :func:`make_server` takes besides host and port.
+OPTIONS = _SERVER_OPTIONS | tls.OPTIONS | tls.SOCKET_OPTIONS | {'log_output', 'unix_socket'}
 
 
 def make_server(app: Any, host: str, port: int, door: WSGIDoor | None = None, *,
-                log_output: bool = False, unix_socket: str | None = None,
+                listener: Any = None, log_output: bool = False, unix_socket: str | None = None,
                 **options: Any) -> Server:
     """The HTTP server for an application, listening but not started yet.
 
-    :param port: 0 takes a free one, then found in the server's ``server_port``.
+    :param host: see :func:`listen`.
+    :param port: see :func:`listen`.
     :param door: the door in the application, if it is known.
+    :param listener: a socket that listens already, of :func:`listen`.
     :param log_output: whether requests are logged.
-    :param unix_socket: path of a Unix socket to listen on instead of host and port.
+    :param unix_socket: see :func:`listen`.
     :param options: for gevent's WSGIServer: ``backlog``, ``spawn``, ``environ``, ``log``,
-        ``error_log``, ``handler_class``; for TLS either ``ssl_context`` or ``certfile``,
-        ``keyfile``, ``ca_certs``, ``cert_reqs``, ``ciphers``, ``ssl_version``.
+        ``error_log``, ``handler_class``; for TLS see :func:`~geventio.serving.tls.make_context`.
     :raises ConfigError: another option, or one that cannot be.
     :raises OSError: the address is taken (with a sentence that says so) or not ours.
     """
     for name in options:
-        if name not in _SERVER_OPTIONS | _TLS_OPTIONS:
-            raise unknown_option(name, _SERVER_OPTIONS | _TLS_OPTIONS
-                                 | {'log_output', 'unix_socket'})
-    tls = {name: options.pop(name) for name in _TLS_OPTIONS & set(options)}
-    tls = {name: value for name, value in tls.items() if value is not None}
-    if tls:
-        options['ssl_context'] = _tls_context(**tls)
+        if name not in OPTIONS:
+            raise unknown_option(name, OPTIONS)
+    secure = {name: options.pop(name) for name in tls.OPTIONS & set(options)}
+    secure = {name: value for name, value in secure.items() if value is not None}
+    if secure:
+        options['ssl_context'] = tls.make_context(**secure)
+    else:
+        for name in tls.SOCKET_OPTIONS:
+            options.pop(name, None)
+    if options.get('server_side') is False:
+        raise ConfigError('server_side must be True: a server is no TLS client')
     if not log_output:
         options.setdefault('log', None)
     backlog = options.pop('backlog', None) or BACKLOG
-    if unix_socket is not None:
-        listener = _listen_unix(unix_socket, backlog)
-    else:
-        listener = _listen(host, port, backlog)
-        if host:  # pywsgi would ask the name service
-            options['environ'] = {'SERVER_NAME': host, **(options.get('environ') or {})}
+    if listener is None:
+        listener = listen(host, port, unix_socket, backlog)
+    if host and listener.family != socket.AF_UNIX:  # pywsgi would ask the name service
+        options['environ'] = {'SERVER_NAME': host, **(options.get('environ') or {})}
     return Server(listener, app, door, **options)
 
 
-def _tls_context(ssl_context: Any = None, certfile: Any = None, keyfile: Any = None,
-                 ca_certs: Any = None, cert_reqs: Any = None, ciphers: str | None = None,
-                 ssl_version: Any = ssl.PROTOCOL_TLS_SERVER) -> Any:
-    if ssl_context is not None:
-        if not isinstance(ssl_context, gevent.ssl.SSLContext):
-            raise ConfigError('ssl_context must be a gevent.ssl.SSLContext (or monkey-patch '
-                              'before making it): the one of the ssl module blocks every client '
-                              'while it waits for one')
-        return ssl_context
-    if certfile is None:
-        raise ConfigError('TLS needs certfile (and keyfile), or ssl_context')
-    context = gevent.ssl.SSLContext(ssl_version)
-    context.load_cert_chain(certfile, keyfile)
-    if ca_certs is not None:
-        context.load_verify_locations(ca_certs)
-    if cert_reqs is not None:
-        context.verify_mode = cert_reqs
-    if ciphers is not None:
-        context.set_ciphers(ciphers)
-    return context
+def listen(host: str, port: Any, unix_socket: str | None = None, backlog: int = BACKLOG) -> Any:
+    """A listening socket.
 
-
-def _listen(host: str, port: int, backlog: int) -> Any:
-    """A listening TCP socket; the empty host is every IPv4 address."""
+    :param host: an address of this machine; empty for every IPv4 address; ``unix://`` and a
+        path for a Unix socket.
+    :param port: 0 takes a free one. A string of digits will do.
+    :param unix_socket: path of a Unix socket to listen on instead of host and port; one that
+        nobody listens on any more is replaced.
+    :param backlog: connections the kernel keeps until they are accepted.
+    :raises ConfigError: a host or port that cannot be.
+    :raises OSError: the address is taken, not ours or not allowed, in a plain sentence.
+    """
+    path = unix_path(host, unix_socket)
+    if path is not None:
+        return _listen_unix(path, backlog)
+    port = port_number(port)
     listener = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(backlog)
-    except OverflowError:
-        listener.close()
-        raise ConfigError(f'port must be a number from 0 to 65535, not {port}') from None
     except OSError as error:
         listener.close()
         if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
             raise OSError(error.errno, f'{host} is not an address of this machine') from None
         if error.errno == errno.EADDRINUSE:
             raise OSError(error.errno, f'port {port} on {host} is in use by another program; '
-                          'choose another port') from None
+                          'choose another port, or end that program') from None
         if error.errno == errno.EACCES:
             raise OSError(error.errno, f'this user may not listen on port {port}; choose a port '
                           'above 1023') from None
@@ -118,11 +110,27 @@ def _listen(host: str, port: int, backlog: int) -> Any:
     return listener
 
 
+def unix_path(host: Any, unix_socket: str | None = None) -> str | None:
+    """The path to listen on, ``unix_socket`` or in a host with ``unix://``; None means TCP."""
+    if not isinstance(host, str):
+        raise ConfigError(f"host must be a string such as '127.0.0.1', not {host!r}")
+    if unix_socket is None and host.startswith('unix://'):
+        return host[len('unix://'):]
+    return unix_socket
+
+
+def port_number(port: Any) -> int:
+    """A port as a number; from the environment it often comes as a string."""
+    number = int(port) if isinstance(port, str) and port.isascii() and port.isdigit() else port
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 65535:
+        raise ConfigError(f'port must be a number from 0 to 65535, not {port!r}')
+    return number
+
+
 def _listen_unix(path: str, backlog: int) -> Any:
-    """A listening Unix socket; one that nobody listens on any more is replaced."""
     listener = socket.socket(socket.AF_UNIX)
     try:
-        _remove_unix(path)
+        remove_unix(path)
         listener.bind(path)
         listener.listen(backlog)
     except OSError as error:
@@ -130,11 +138,11 @@ def _listen_unix(path: str, backlog: int) -> Any:
         if error.errno == errno.EADDRINUSE:
             raise OSError(error.errno, f'{path} is in use by another program, or not a socket; '
                           'choose another path') from None
-        raise
+        raise OSError(error.errno, f'cannot listen on the Unix socket {path}: {error}') from None
     return listener
 
 
-def _remove_unix(path: str) -> None:
+def remove_unix(path: str) -> None:
     """Remove a Unix socket on which nobody listens."""
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISSOCK(os.stat(path).st_mode):
@@ -143,37 +151,45 @@ def _remove_unix(path: str) -> None:
                     os.unlink(path)
 
 
-def run(owner: Any, app: Any, host: str, port: int, **options: Any) -> None:
+def run(owner: Any, app: Any, host: str, port: int, *, stop_timeout: float = STOP_TIMEOUT,
+        started: Callable[[Server], Any] | None = None, **options: Any) -> None:
     """Serve until ``stop(owner)``, SIGINT or SIGTERM.
 
     A signal for which the application has a handler of its own is left to it. Stopping ends every
-    session with ``server shutting down`` and takes STOP_TIMEOUT seconds at most.
+    session with ``server shutting down``.
 
     :param owner: a door, or has one as ``server``; gets ``wsgi_server`` while it serves.
+    :param stop_timeout: seconds that stopping may take.
+    :param started: called with the server as soon as clients are accepted.
     :param options: see :func:`make_server`.
     :raises OSError: the address is taken (with a sentence that says so) or not ours.
     :raises ConfigError: a wrong option.
     :raises RuntimeError: it is running already.
     """
     if getattr(owner, 'wsgi_server', None) is not None:
-        raise RuntimeError('the server is running already')
+        raise RuntimeError(f'the server is running already, on {owner.wsgi_server.address}: call '
+                           'stop() first, or use another object for a second server')
     door = owner if isinstance(owner, WSGIDoor) else owner.server
     server = make_server(app, host, port, door, **options)
     owner.wsgi_server = server
     over = owner._stopped = Event()
+    warn_if_late()
     try:
         with _signals(over.set):
             try:
                 server.start()
+                if started is not None:
+                    started(server)
                 over.wait()
             finally:
-                shut_down(server)
+                shut_down(server, stop_timeout)
     except KeyboardInterrupt:  # before the handlers were there, or from a handler of its own
         pass
     finally:
         owner.wsgi_server = None
-        if options.get('unix_socket') is not None:
-            _remove_unix(options['unix_socket'])
+        path = unix_path(host, options.get('unix_socket'))
+        if path is not None:
+            remove_unix(path)
 
 
 def stop(owner: Any) -> None:
@@ -224,7 +240,7 @@ def shut_down(server: Server, timeout: float = STOP_TIMEOUT) -> None:
 @contextlib.contextmanager
 def _signals(callback: Callable[[], Any]) -> Iterator[None]:
     """Call back in the loop on SIGINT and SIGTERM instead of what Python does by default."""
-    taken: list[tuple[int, Any, Any]] = []
+    taken: list[tuple[signal.Signals, Any, Any]] = []
     if gevent.get_hub().loop.default:  # signals come to the main thread
         for number, default in ((signal.SIGINT, signal.default_int_handler),
                                 (signal.SIGTERM, signal.SIG_DFL)):

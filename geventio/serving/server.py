@@ -6,28 +6,45 @@ any gevent WSGI server.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ..adapters.memory import MemoryAdapter
 from ..config import Config
 from ..core.acks import Replies
+from ..core.checks import as_callback, as_namespace, as_room, as_rooms, as_sid, as_timeout
 from ..core.msgpack import MsgpackParser
 from ..core.namespace import Namespace as CoreNamespace
-from ..core.operator import Operator, as_rooms, call
+from ..core.operator import Operator, call
+from ..core.parcel import Parcel
+from ..core.registry import takes_error
 from ..core.server import SocketIOServer, TextParser
 from ..core.session import SHUTTING_DOWN
-from ..errors import NotConnectedError
-from ..protocol.jsontext import Default
+from ..core.threads import in_loop
+from ..errors import ConfigError, NotConnectedError
+from ..protocol.jsontext import Default, OtherJSON
 from .engine_server import make_id
 from .gateway import Gateway
 from .running import run, stop
 from .wsgi import WSGIDoor
 
 
+def other_json(json: Any) -> OtherJSON:
+    """JSON as a module with the functions of the standard library's writes and reads it.
+
+    :raises ConfigError: it has no ``dumps`` and ``loads``.
+    """
+    if not callable(getattr(json, 'dumps', None)) or not callable(getattr(json, 'loads', None)):
+        raise ConfigError(f'json must have the functions dumps and loads, and {json!r} does not')
+    return OtherJSON(partial(json.dumps, separators=(',', ':')), json.loads)
+
+
 class Server(SocketIOServer, WSGIDoor):
     """A Socket.IO server without Flask: a WSGI application, or middleware around one.
+
+    Its methods may be called from any greenlet and any thread.
 
     Handlers: ``connect(sid, environ[, auth])`` (False or ConnectionRefusedError refuses),
     ``disconnect(sid[, reason])``, and for each event ``handler(sid, *args)`` whose return value
@@ -35,15 +52,18 @@ class Server(SocketIOServer, WSGIDoor):
 
     :param app: a WSGI application for every other path.
     :param json_default: see :class:`~geventio.protocol.jsontext.Encoder`.
+    :param json: an object with ``dumps(value, separators=...)`` and ``loads(text)``, such as a
+        module, that writes and reads JSON instead of our own encoder and decoder.
     :param options: see :class:`~geventio.config.Config`.
     :raises ConfigError: an unknown option or a wrong value.
     """
 
     def __init__(self, app: Any = None, *, json_default: Default | None = None,
-                 **options: Any) -> None:
+                 json: Any = None, **options: Any) -> None:
         config = Config.make(options)
+        other = None if json is None else other_json(json)
         parser = MsgpackParser() if config.serializer == 'msgpack' \
-            else TextParser(config, json_default)
+            else TextParser(config, json_default, other)
         SocketIOServer.__init__(self, config, make_id, MemoryAdapter, parser)
         WSGIDoor.__init__(self, Gateway(self.engine), app)
 
@@ -78,9 +98,10 @@ class Server(SocketIOServer, WSGIDoor):
 
     # -- the way out ----------------------------------------------------------------------------
 
+    @in_loop
     def of(self, namespace: str | None = None) -> Operator:
         """Everybody in a namespace, to choose from."""
-        return Operator(self.namespace(namespace or '/'))
+        return Operator(self.namespace(as_namespace(namespace)))
 
     def to(self, rooms: Any) -> Operator:
         """The members of a room of ``/`` (a socket id, or a list)."""
@@ -88,9 +109,9 @@ class Server(SocketIOServer, WSGIDoor):
 
     def emit(self, event: Any, data: Any = None, to: Any = None, room: Any = None,
              skip_sid: Any = None, namespace: str | None = None,
-             callback: Callable[..., Any] | None = None, *, except_: Any = None,
-             volatile: bool = False, local: bool = False, timeout: float | None = None,
-             ignore_queue: bool = False) -> None:
+             callback: Callable[..., Any] | None = None, ignore_queue: bool = False, *,
+             except_: Any = None, volatile: bool = False, local: bool = False,
+             timeout: float | None = None) -> None:
         """Send an event.
 
         :param data: its argument; a tuple is several, None is none.
@@ -101,62 +122,100 @@ class Server(SocketIOServer, WSGIDoor):
         :param volatile: drop it for clients that could not be written to at once.
         """
         args = data if isinstance(data, tuple) else () if data is None else (data,)
-        self.emit_args(event, args, to if to is not None else room, skip_sid, namespace or '/',
+        self.emit_args(event, args, to if to is not None else room, skip_sid, namespace,
                        callback, except_, volatile, local, timeout)
 
-    def emit_args(self, event: Any, args: tuple[Any, ...], to: Any, skip_sid: Any, namespace: str,
-                  callback: Callable[..., Any] | None = None, except_: Any = None,
-                  volatile: bool = False, local: bool = False, timeout: float | None = None
-                  ) -> None:
+    def emit_args(self, event: Any, args: tuple[Any, ...], to: Any, skip_sid: Any,
+                  namespace: str | None, callback: Callable[..., Any] | None = None,
+                  except_: Any = None, volatile: bool = False, local: bool = False,
+                  timeout: float | None = None) -> None:
         """Send an event with its arguments as a tuple.
 
-        With ``callback`` and one socket as ``to``, the callback gets the values of the answer;
-        with ``timeout`` too, it gets an error or None first. For several sockets it is called
-        once, as ``callback(error, replies)``. When ``to`` is one name and nobody is there, it is
-        called with a NotConnectedError if there is a ``timeout``, and not at all otherwise.
+        A callback gets the values of the answer, once for each client that answers. If it has
+        a keyword-only parameter ``error``, it is called with that alone for each that will not:
+        a NotConnectedError, or a TimeoutError after ``timeout`` seconds. If it has none,
+        ``timeout`` makes it be called once: for a socket id as ``callback(error, *values)``,
+        for more clients as ``callback(error, replies)``, with None where there is no error.
+        When ``to`` is one name and nobody is there, callbacks of both kinds are told so by a
+        NotConnectedError.
 
         :raises ValueError: a reserved event name.
-        :raises TypeError: arguments that cannot be sent.
+        :raises TypeError: an event that is no text, or arguments that cannot be sent.
         """
-        space = self.namespaces.get(namespace)
-        if space is None:
-            if not self.registry.static(namespace):
-                return
-            space = self.namespace(namespace)
+        namespace = as_namespace(namespace)
         rooms = None if to is None else as_rooms(to)
-        left_out = as_rooms(except_) + as_rooms(skip_sid)
-        if callback is None:
-            space.emit(event, args, rooms, left_out, volatile, local)
-            return
-        if rooms is not None and len(rooms) == 1 and not left_out:
-            socket = space.rooms.sockets.get(rooms[0])  # type: ignore[call-overload]
-            if socket is not None:
-                space.ask(event, args, socket, timeout, self._single(callback, timeout))
-                return
-            if not space.rooms.find(rooms[0]):
-                space.packets(event, args)  # for the errors
-                if timeout is not None:
-                    error = NotConnectedError(f'nobody is in {rooms[0]!r}')
-                    self.in_background(callback)(error, Replies())
-                return
-        Operator(space, rooms, left_out, False, local, timeout).emit(event, *args,
-                                                                     callback=callback)
-
-    def _single(self, callback: Callable[..., Any], timeout: float | None) -> Any:
-        """``done`` for one socket: without a time limit the callback only hears of answers."""
-        start = self.in_background(callback)
+        left_out = as_rooms(except_, 'except_') + as_rooms(skip_sid, 'skip_sid')
         if timeout is not None:
-            return lambda error, values: start(error, *values)
+            as_timeout(timeout)
+        if callback is not None:
+            as_callback(callback)
+            self._ask(event, args, rooms, left_out, namespace, callback, local, timeout)
+            return
+        # Encoded here: the caller may change the data as soon as this returns.
+        parcel = Parcel(self.packets(namespace, event, args))
+        self.act(self._broadcast, namespace, parcel, rooms, left_out, volatile, local)
+
+    def _broadcast(self, namespace: str, parcel: Parcel, rooms: tuple[Any, ...] | None,
+                   except_: tuple[Any, ...], volatile: bool, local: bool) -> None:
+        space = self._find(namespace)
+        if space is not None:
+            space.adapter.broadcast(parcel, rooms, except_, volatile, local)
+
+    def _find(self, name: str) -> CoreNamespace | None:
+        """The namespace of that name, if there is one or there may be without a client."""
+        space = self.namespaces.get(name)
+        if space is None and self.registry.static(name):
+            space = self.namespace(name)
+        return space
+
+    @in_loop
+    def _ask(self, event: Any, args: tuple[Any, ...], rooms: tuple[Any, ...] | None,
+             left_out: tuple[Any, ...], namespace: str, callback: Callable[..., Any],
+             local: bool, timeout: float | None) -> None:
+        """Send an event whose answers a callback gets."""
+        space = self._find(namespace)
+        if space is None or self.runtime is None:
+            self.packets(namespace, event, args)  # for the errors
+            return
+        told = takes_error(callback)
+        one = rooms[0] if rooms is not None and len(rooms) == 1 and not left_out else None
+        if one is not None and not space.rooms.find(one):
+            space.packets(event, args)
+            error = NotConnectedError(f'nobody is in {one!r}')
+            if told:
+                self.in_background(partial(callback, error=error))()
+            elif timeout is not None:
+                self.in_background(callback)(error, Replies())
+        elif told or timeout is None or one in space.rooms.sockets:
+            sockets = space.rooms.select(rooms, left_out)
+            space.ask(event, args, sockets, timeout, self._each(callback, told, timeout))
+        else:
+            Operator(space, rooms, left_out, False, local, timeout).emit(event, *args,
+                                                                         callback=callback)
+
+    def _each(self, callback: Callable[..., Any], told: bool, timeout: float | None) -> Any:
+        """``done`` for one client's answer, in the way the callback wants to hear of errors."""
+        start = self.in_background(callback)
+        fail = self.in_background(lambda error: callback(error=error)) if told else None
 
         def done(error: BaseException | None, values: list[Any]) -> None:
-            if error is None:
+            if fail is not None:
+                if error is None:
+                    start(*values)
+                else:
+                    fail(error)
+            elif timeout is not None:
+                start(error, *values)
+            elif error is None:
                 start(*values)
 
         return done
 
-    def send(self, data: Any, **options: Any) -> None:
-        """Send a ``message`` event; options as for :meth:`emit`."""
-        self.emit('message', data, **options)
+    def send(self, data: Any, to: Any = None, room: Any = None, skip_sid: Any = None,
+             namespace: str | None = None, callback: Callable[..., Any] | None = None,
+             ignore_queue: bool = False, **options: Any) -> None:
+        """Send a ``message`` event; see :meth:`emit`."""
+        self.emit('message', data, to, room, skip_sid, namespace, callback, **options)
 
     def call(self, event: Any, data: Any = None, to: str | None = None, sid: str | None = None,
              namespace: str | None = None, timeout: float | None = 60.0,
@@ -172,21 +231,30 @@ class Server(SocketIOServer, WSGIDoor):
         target = to if to is not None else sid
         if target is None:
             raise ValueError('call() needs the id of one client in to=')
-        space = self.namespaces.get(namespace or '/')
-        if space is None:
-            raise NotConnectedError(f'no client with the id {target!r} in {namespace or "/"}')
+        as_sid(target, 'to' if to is not None else 'sid')
+        namespace = as_namespace(namespace)
+        space = self.namespaces.get(namespace)
         args = data if isinstance(data, tuple) else () if data is None else (data,)
-        return call(space, event, args, target, timeout)
+        if space is None:
+            self.packets(namespace, event, args)  # for the errors
+            raise NotConnectedError(f'no client with the id {target!r} in {namespace}')
+        return call(space, event, args, target, as_timeout(timeout))
 
     # -- sockets and rooms ----------------------------------------------------------------------
 
+    def _look(self, sid: str, namespace: str | None) -> Any:
+        """A socket, or None."""
+        as_sid(sid)
+        space = self.namespaces.get(as_namespace(namespace))
+        return None if space is None else space.rooms.sockets.get(sid)
+
     def _socket(self, sid: str, namespace: str | None) -> Any:
-        space = self.namespaces.get(namespace or '/')
-        socket = space.rooms.sockets.get(sid) if space is not None else None
+        socket = self._look(sid, namespace)
         if socket is None:
             raise NotConnectedError(f'no client with the id {sid!r} in {namespace or "/"}')
         return socket
 
+    @in_loop
     def enter_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
         """Put a socket into a room.
 
@@ -194,23 +262,36 @@ class Server(SocketIOServer, WSGIDoor):
         :raises ValueError: the room is another socket's own.
         """
         socket = self._socket(sid, namespace)
-        socket.namespace.rooms.join(socket, room)
+        socket.namespace.rooms.join(socket, as_room(room))
 
+    @in_loop
     def leave_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
-        """Take a socket out of a room."""
-        socket = self._socket(sid, namespace)
-        socket.namespace.rooms.leave(socket, room)
+        """Take a socket out of a room; nothing happens if it is not there."""
+        as_room(room)
+        socket = self._look(sid, namespace)
+        if socket is not None:
+            socket.namespace.rooms.leave(socket, room)
 
+    @in_loop
     def close_room(self, room: Any, namespace: str | None = None) -> None:
         """Take everybody out of a room."""
-        space = self.namespaces.get(namespace or '/')
+        as_room(room)
+        space = self.namespaces.get(as_namespace(namespace))
         if space is not None:
             space.adapter.close_room(room)
 
+    @in_loop
     def rooms(self, sid: str, namespace: str | None = None) -> list[Any]:
-        """The rooms of a socket, its own among them."""
-        socket = self._socket(sid, namespace)
-        return list(socket.namespace.rooms.rooms_of(socket))
+        """The rooms of a socket, its own among them; none if it is not there."""
+        socket = self._look(sid, namespace)
+        return [] if socket is None else list(socket.namespace.rooms.rooms_of(socket))
+
+    def room_members(self, room: Any, namespace: str | None = None) -> list[str]:
+        """The ids of the sockets in a room, as far as their connect handlers accepted them.
+
+        :param room: a room, or a list of rooms, whose members are counted once.
+        """
+        return [socket.sid for socket in self.of(namespace).to(room).fetch_sockets()]
 
     def data(self, sid: str, namespace: str | None = None) -> dict[Any, Any]:
         """The dict that belongs to a socket; lives as long as the socket."""
@@ -222,6 +303,8 @@ class Server(SocketIOServer, WSGIDoor):
     def save_session(self, sid: str, session: dict[Any, Any], namespace: str | None = None
                      ) -> None:
         """Replace the content of the dict that belongs to a socket."""
+        if not isinstance(session, Mapping):
+            raise TypeError(f'session must be a dict, not {session!r}')
         data = self.data(sid, namespace)
         if session is not data:
             session = dict(session)
@@ -233,30 +316,31 @@ class Server(SocketIOServer, WSGIDoor):
         """The dict that belongs to a socket, for a ``with`` block."""
         yield self.data(sid, namespace)
 
-    def get_environ(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
-        """The WSGI environ of the request a client came with."""
-        environ: dict[str, Any] = self._socket(sid, namespace).client.session.handshake.environ()
-        return environ
+    def get_environ(self, sid: str, namespace: str | None = None) -> dict[str, Any] | None:
+        """The WSGI environ of the request a client came with; None if it is not there."""
+        socket = self._look(sid, namespace)
+        return None if socket is None else socket.client.session.handshake.environ()
 
     def transport(self, sid: str, namespace: str | None = None) -> str:
         """``'polling'`` or ``'websocket'``."""
         name: str = self._socket(sid, namespace).client.session.transport.name
         return name
 
-    def disconnect(self, sid: str, namespace: str | None = None, close: bool = False,
-                   ignore_queue: bool = False) -> None:
+    @in_loop
+    def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False,
+                   close: bool = False) -> None:
         """Take a client out of a namespace; nothing happens if it is not there.
 
         :param close: close its connection too.
         """
-        space = self.namespaces.get(namespace or '/')
-        socket = space.rooms.sockets.get(sid) if space is not None else None
+        socket = self._look(sid, namespace)
         if socket is not None:
             socket.namespace.disconnect(socket, close)
 
+    @in_loop
     def stats(self) -> dict[str, int]:
         """Live counts: sessions, sockets, rooms, and handlers that are running."""
-        spaces: list[CoreNamespace] = list(self.namespaces.values())
+        spaces = list(self.namespaces.values())
         runtime: Any = self.runtime
         return {
             'sessions': len(self.engine.sessions),
@@ -275,6 +359,7 @@ class Server(SocketIOServer, WSGIDoor):
         """End every session and the server."""
         stop(self)
 
+    @in_loop
     def shutdown(self) -> None:
         """End every session; further handshakes are refused."""
         self.engine.stopping = True

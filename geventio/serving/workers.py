@@ -54,9 +54,11 @@ class Workers:
             self._idle.pop().switch(job)
         else:
             self.total += 1
-            greenlet(self._work, self._hub).switch(job)
+            # In a list: a greenlet keeps its arguments for as long as it lives.
+            greenlet(self._work, self._hub).switch([job])
 
-    def _work(self, job: Any) -> None:
+    def _work(self, first: list[Any]) -> None:
+        job = first.pop()
         me = getcurrent()
         back = self._hub.switch
         copy = self._base.copy

@@ -59,6 +59,15 @@ class Runtime:
         self.timers = []
         self.meanwhile = None
 
+    def here(self):
+        return True
+
+    def post(self, function, *args):
+        function(*args)
+
+    def ask(self, function, *args):
+        return function(*args)
+
     def push(self, transport, item):
         transport.out.append(item)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import gevent
 import pytest
 from flask import (
     Flask,
     after_this_request,
-    appcontext_tearing_down,
     copy_current_request_context,
     current_app,
     flash,
@@ -18,11 +20,14 @@ from flask import (
     render_template_string,
     request,
     session,
+    stream_with_context,
     url_for,
 )
 from flask.globals import app_ctx, request_ctx
-from flask.sessions import SecureCookieSessionInterface, SessionInterface, SessionMixin
+from flask.sessions import SecureCookieSessionInterface
 from gevent.event import Event
+from gevent.threadpool import ThreadPool
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from geventio import (
     SocketIO,
@@ -54,12 +59,24 @@ def test_what_request_says(socketio, joined):
         return [request.sid, request.namespace, request.event['message'],
                 list(request.event['args']), request.args['token'], request.headers['X-Kind'],
                 request.cookies['biscuit'], request.method, request.path, request.remote_addr,
-                request.endpoint, request.is_json]
+                request.endpoint, request.is_json,
+                request.accept_languages.best_match(['de', 'fr'])]
 
-    client = joined(headers=[('X-Kind', 'test'), ('Cookie', 'biscuit=hard')], token='t')
+    client = joined(headers=[('X-Kind', 'test'), ('Cookie', 'biscuit=hard'),
+                             ('Accept-Language', 'fr;q=0.9, de;q=0.3')], token='t')
     assert client.call('ask', 1, 'b') == [[
         client.sid, '/', 'ask', [1, 'b'], 't', 'test', 'hard', 'GET', '/socket.io/', '127.0.0.1',
-        None, False]]
+        None, False, 'fr']]
+
+
+def test_the_address_behind_a_proxy(app, socketio, client):
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)
+    socketio.on_event('ask', lambda: [request.remote_addr, request.url_root])
+    one = client(socketio, headers=[('X-Forwarded-For', '192.0.2.1'),
+                                    ('X-Forwarded-Proto', 'https'),
+                                    ('X-Forwarded-Host', 'chat.example')])
+    one.connect()
+    assert one.call('ask') == [['192.0.2.1', 'https://chat.example/']]
 
 
 def test_request_is_one_object_for_each_socket(socketio, joined):
@@ -267,12 +284,61 @@ def test_the_context_itself_may_be_pushed_again(socketio, joined):
     assert ask(socketio, joined, handler) == [[True, True]]
 
 
-def test_after_this_request_is_accepted(socketio, joined):
+def test_contexts_of_the_same_application_inside_give_the_events_back(app, socketio, joined):
     def handler():
-        after_this_request(lambda response: response)
+        g.mark = session['mark'] = 'event'
+        found = []
+        with app.app_context():
+            found.append([g.get('mark'), request.sid == sid, session.get('mark')])
+            emit('inside')
+            with app.test_request_context('/there'):
+                found.append([g.get('mark'), hasattr(request, 'sid'), session.get('mark')])
+        with pytest.raises(KeyError), app.app_context():
+            raise KeyError
+        found.append([g.mark, request.sid == sid, session['mark'], request.event['message']])
+        emit('found', found)
+
+    client = joined(socketio)
+    sid = client.sid
+    socketio.on_event('ask', handler)
+    client.emit('ask')
+    assert [client.event(), client.event()] == [['inside'], ['found', [
+        [None, True, 'event'], [None, False, None], ['event', True, 'event', 'ask']]]]
+
+
+def test_request_hooks_of_views_do_not_run(app, socketio, joined):
+    ran = []
+    app.before_request(lambda: ran.append('before'))
+    app.after_request(lambda response: ran.append('after') or response)
+
+    @socketio.on('ask')
+    def handler():
+        after_this_request(lambda response: ran.append('after this') or response)
         return 'fine'
 
-    assert ask(socketio, joined, handler) == ['fine']
+    client = joined()
+    assert client.call('ask') == client.call('ask') == ['fine']
+    assert ran == []
+    assert client.host.connection().request('GET', '/').status == 404
+    assert ran == ['before', 'after']
+
+
+def test_a_generator_keeps_the_context(socketio, joined):
+    def handler():
+        @stream_with_context
+        def numbers():
+            for number in range(3):
+                yield [number, request.sid == sid, g.mark]
+
+        g.mark = 'event'
+        all_of_it, some_of_it = list(numbers()), numbers()
+        return [all_of_it, next(some_of_it), request.sid == sid]
+
+    client = joined(socketio)
+    sid = client.sid
+    socketio.on_event('ask', handler)
+    assert client.call('ask') == [[
+        [[0, True, 'event'], [1, True, 'event'], [2, True, 'event']], [0, True, 'event'], True]]
 
 
 def test_a_context_can_be_taken_into_a_greenlet(app, socketio, joined):
@@ -299,215 +365,74 @@ def test_a_context_can_be_taken_into_a_greenlet(app, socketio, joined):
     assert torn == ['handler', 'greenlet']
 
 
-# -- teardown -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def torn(app):
-    """What teardown functions were called with, in order."""
+@pytest.mark.parametrize('where', ['thread pool of gevent', 'concurrent.futures'])
+def test_a_context_can_be_taken_into_threads(app, socketio, joined, where):
     torn = []
-    app.teardown_request(lambda error: torn.append(('request', repr(error), g.get('mark'))))
-    app.teardown_appcontext(lambda error: torn.append(('app', repr(error), g.get('mark'))))
-    return torn
+    app.teardown_appcontext(lambda error: torn.append(g.get('mark')))
+    meeting = threading.Barrier(3)
 
-
-def fail(*args):
-    g.mark = 1
-    raise KeyError('x')
-
-
-def test_teardown_after_success(socketio, joined, torn):
     def handler():
-        g.mark = 1
-        assert torn == []
-        return 'fine'
+        session['shared'] = 1
+        g.mark = 'handler'
 
-    assert ask(socketio, joined, handler) == ['fine']
-    assert torn == [('request', 'None', 1), ('app', 'None', 1)]
+        @copy_current_request_context
+        def work(name):
+            before = g.get('mark')
+            g.mark = name
+            meeting.wait(5)  # all are inside
+            return [before, g.mark, request.sid == sid, session['shared'],
+                    request.event['message'], current_app.name, threading.get_ident() == here]
 
+        here = threading.get_ident()
+        if where == 'concurrent.futures':
+            with ThreadPoolExecutor(3) as pool:
+                found = list(pool.map(work, 'abc'))
+        else:
+            pool = ThreadPool(3)
+            found = pool.map(work, 'abc')
+            pool.kill()
+        return [*found, g.mark]
 
-def test_teardown_after_an_error(socketio, joined, torn, caplog):
     client = joined(socketio)
-    socketio.on_event('ask', fail)
-    client.emit('ask')
-    until(lambda: len(torn) == 2)
-    assert torn == [('request', "KeyError('x')", 1), ('app', "KeyError('x')", 1)]
-    assert len(caplog.records) == 1
+    sid = client.sid
+    socketio.on_event('ask', handler)
+    assert client.call('ask') == [[
+        *([None, name, True, 1, 'ask', 'app_under_test', False] for name in 'abc'), 'handler']]
+    assert sorted(torn[:3]) == ['a', 'b', 'c'] and torn[3:] == ['handler']
 
 
-def test_teardown_comes_after_the_error_handler(socketio, joined, torn):
-    @socketio.on_error_default
-    def handled(error):
-        assert torn == []
-        return g.mark
+def test_a_context_is_taken_with_its_session(app, joined):
+    class Counting(SecureCookieSessionInterface):
+        opened = 0
 
-    assert ask(socketio, joined, fail) == [1]
-    assert torn == [('request', 'None', 1), ('app', 'None', 1)]
+        def open_session(self, app, request):
+            self.opened += 1
+            return super().open_session(app, request)
+
+    app.session_interface = Counting()
+    found = []
+
+    def handler():
+        take = copy_current_request_context(lambda: found.append(session._get_current_object()))
+        gevent.spawn(take).join()
+        gevent.spawn(take).join()
+        found.append(session._get_current_object())
+
+    ask(SocketIO(app, manage_session=False), joined, handler)
+    assert len(found) == 3 and len({id(one) for one in found}) == 1
+    assert app.session_interface.opened == 1
 
 
-@pytest.mark.parametrize('event', ['connect', 'disconnect'])
-def test_teardown_in_the_life_of_a_client(socketio, joined, torn, event):
-    socketio.on_event(event, lambda: setattr(g, 'mark', event))
-    joined().leave()
-    until(lambda: len(torn) == 2)
-    assert torn == [('request', 'None', event), ('app', 'None', event)]
+def test_the_context_of_a_push_can_be_taken(socketio, joined):
+    @socketio.on('ask')
+    def handler():
+        @socketio.every(0.01)
+        def push():
+            gevent.spawn(copy_current_request_context(lambda: emit('tick', request.sid)))
 
-
-def test_a_failing_teardown_function_costs_the_answer_only(app, socketio, joined, caplog):
-    torn = []
-    app.teardown_appcontext(lambda error: torn.append(error))
-
-    @app.teardown_request
-    def failing(error):
-        raise KeyError('teardown')
-
-    socketio.on_event('ask', lambda: 'fine')
     client = joined()
-    client.emit('ask')
-    until(lambda: caplog.records)
-    assert 'teardown' in caplog.text and torn == [None] and client.pending() == []
-
-
-def test_who_listens_to_the_signal_is_told(app, socketio, joined):
-    if not hasattr(appcontext_tearing_down, 'receivers'):
-        pytest.skip('this Flask has no signals without blinker')
-    told = []
-
-    def listener(sender, exc=None, **rest):
-        told.append((sender.name, exc))
-
-    with appcontext_tearing_down.connected_to(listener, app):
-        assert ask(socketio, joined, lambda: 'fine') == ['fine']
-    assert told == [('app_under_test', None)]
-
-
-# -- session ------------------------------------------------------------------------------------
-
-
-def cookie(app, **values):
-    """The header with which a browser brings a session."""
-    serializer = SecureCookieSessionInterface().get_signing_serializer(app)
-    return [('Cookie', 'session=' + serializer.dumps(values))]
-
-
-def count():
-    session['count'] = session.get('count', 0) + 1
-    return [session['count'], session.get('name')]
-
-
-def test_a_client_has_a_session_copied_from_its_cookie(app, socketio, client):
-    for namespace in ('/', '/other'):
-        socketio.on_event('count', count, namespace=namespace)
-    one = client(headers=cookie(app, name='Ann', count=5))
-    two = client(headers=cookie(app, name='Ann', count=5))
-    three = client()
-    for each in (one, two, three):
-        each.connect()
-        each.connect('/other')
-    assert one.call('count') == [[6, 'Ann']]
-    assert one.call('count', nsp='/other') == [[7, 'Ann']]
-    assert two.call('count') == [[6, 'Ann']]
-    assert three.call('count') == [[1, None]]
-
-
-def test_a_session_outlives_a_namespace_and_not_the_connection(app, socketio, joined):
-    socketio.on_event('count', count)
-    one = joined()
-    assert one.call('count') == [[1, None]]
-    one.leave()
-    one.connect()
-    assert one.call('count') == [[2, None]]
-    assert joined().call('count') == [[1, None]]
-
-
-def test_a_session_without_a_key_and_with_a_forged_cookie(app, joined):
-    forged = cookie(app, name='Ann')
-    app.secret_key = 'another'
-    socketio = SocketIO(app)
-    socketio.on_event('count', count)
-    assert joined(socketio, headers=forged).call('count') == [[1, None]]
-    app.secret_key = None
-    assert joined(socketio, headers=forged).call('count') == [[1, None]]
-
-
-def test_a_session_looks_like_one(socketio, joined):
-    def handler():
-        session.permanent = True
-        session.modified = True
-        return [isinstance(session._get_current_object(), SessionMixin), session.permanent,
-                session.new]
-
-    assert ask(socketio, joined, handler) == [[True, True, False]]
-
-
-class Backend(SessionInterface):
-    """Keeps sessions on the server, as extensions do."""
-
-    class Session(dict, SessionMixin):
-        modified = False
-
-        def __setitem__(self, key, value):
-            super().__setitem__(key, value)
-            self.modified = True
-
-    def __init__(self):
-        self.stored = {}
-        self.opened = self.saved = 0
-
-    def open_session(self, app, request):
-        self.opened += 1
-        return self.Session(self.stored)
-
-    def save_session(self, app, session, response):
-        assert response.status_code == 200
-        self.saved += 1
-        self.stored = dict(session)
-
-
-@pytest.fixture
-def backend(app):
-    app.session_interface = Backend()
-    return app.session_interface
-
-
-def test_flasks_session_is_opened_and_saved_for_each_event(app, backend, joined):
-    socketio = SocketIO(app, manage_session=False)
-    socketio.on_event('count', count)
-    socketio.on_event('read', lambda: session.get('count'))
-    socketio.on_event('neither', lambda: 1)
-    client = joined(socketio)
-    assert client.call('count') == [[1, None]]
-    backend.stored['count'] = 41  # a view
-    assert client.call('count') == [[42, None]]
-    assert (backend.opened, backend.saved) == (2, 2)
-    assert client.call('read') == [42] and client.call('neither') == [1]
-    assert (backend.opened, backend.saved) == (3, 2)
-
-
-def test_a_failed_event_saves_no_session(app, backend, joined):
-    socketio = SocketIO(app, manage_session=False)
-    socketio.on_error_default(lambda error: 'handled')
-
-    def handler():
-        session['x'] = 1
-        raise KeyError
-
-    assert ask(socketio, joined, handler) == ['handled']
-    assert backend.saved == 0 and backend.opened == 1
-
-
-def test_with_teardown_functions_a_session_is_saved_before_them(app, backend, joined):
-    order = []
-    app.teardown_appcontext(lambda error: order.append(backend.saved))
-    socketio = SocketIO(app, manage_session=False)
-    assert ask(socketio, joined, count) == [[1, None]]
-    assert order == [1]
-
-
-def test_a_null_session_is_not_saved(app, joined):
-    app.secret_key = None
-    socketio = SocketIO(app, manage_session=False)
-    assert ask(socketio, joined, lambda: [session.get('x')]) == [[None]]
+    client.call('ask')
+    assert client.event() == ['tick', client.sid]
 
 
 # -- the verbs elsewhere ------------------------------------------------------------------------

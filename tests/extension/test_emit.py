@@ -20,6 +20,7 @@ from geventio import (
     emit,
     join_room,
     leave_room,
+    room_members,
     rooms,
     send,
 )
@@ -230,11 +231,10 @@ def test_the_room_of_another_client_cannot_be_joined(socketio, joined):
 def test_who_is_not_there(socketio, joined):
     @socketio.on('do')
     def do():
-        for verb in (join_room, leave_room):
-            with pytest.raises(NotConnectedError, match="no client with the id 'nobody' in /"):
-                verb('room', sid='nobody')
-        with pytest.raises(NotConnectedError):
-            rooms(sid='nobody')
+        with pytest.raises(NotConnectedError, match="no client with the id 'nobody' in /"):
+            join_room('room', sid='nobody')
+        leave_room('room', sid='nobody')
+        assert rooms(sid='nobody') == []
         disconnect(sid='nobody')
         return 'fine'
 
@@ -426,6 +426,105 @@ def test_a_callback_with_nobody_there(socketio, joined):
     client.pending()
     (error, replies), = told
     assert isinstance(error, NotConnectedError) and replies == []
+
+
+def test_a_callback_may_want_to_be_told_of_errors(socketio, joined):
+    heard = []
+
+    def told(*values, error=None):
+        heard.append((values, type(error).__name__))
+
+    client = joined()
+    socketio.emit('q', to=client.sid, callback=told)
+    client.answer(client.question()[0], 1, 2)
+    until(lambda: heard)
+    assert heard.pop() == ((1, 2), 'NoneType')
+
+    socketio.emit('q', to=client.sid, callback=told, timeout=5)
+    client.answer(client.question()[0], 3)
+    until(lambda: heard)
+    assert heard.pop() == ((3,), 'NoneType')
+
+    socketio.emit('q', to=client.sid, callback=told, timeout=0.01)
+    until(lambda: heard)
+    assert heard.pop() == ((), 'TimeoutError')
+
+    socketio.emit('q', to=client.sid, callback=told)
+    client.close()
+    until(lambda: heard)
+    assert heard.pop() == ((), 'NotConnectedError')
+
+    socketio.emit('q', to=client.sid, callback=told)
+    until(lambda: heard)
+    assert heard.pop() == ((), 'NotConnectedError')
+    socketio.emit('q', to='nobody', callback=lambda *values: heard.append(values))
+    assert heard == []
+
+
+def test_a_callback_of_a_room_is_called_for_each_answer(socketio, joined):
+    heard = []
+
+    def told(*values, error=None):
+        heard.append((*values, type(error).__name__))
+
+    one, two, silent = joined(), joined(), joined()
+    for to in [one.sid, two.sid], 'room', None:
+        socketio.to([one.sid, two.sid]).sockets_join('room')
+        socketio.emit('q', to=to, skip_sid=silent.sid,
+                      callback=lambda *values: heard.append(values))
+        one.answer(one.question()[0], 'a', 2)
+        two.answer(two.question()[0])
+        until(lambda: len(heard) == 2)
+        assert sorted(heard) == [(), ('a', 2)]
+        del heard[:]
+    socketio.emit('q', callback=told, timeout=0.05)
+    one.answer(one.question()[0], 'a', 2)
+    two.question()
+    two.close()
+    silent.question()
+    until(lambda: len(heard) == 3)
+    assert sorted(heard) == [('NotConnectedError',), ('TimeoutError',), ('a', 2, 'NoneType')]
+
+
+def test_a_callback_told_of_an_error_has_the_events_context(socketio, joined):
+    heard = []
+
+    class Told:
+        def __call__(self, *values, error=None):
+            heard.append((request.sid, request.event, type(error).__name__))
+
+    socketio.on('ask')(lambda sid: emit('q', to=sid, callback=Told()))
+    client, other = joined(), joined()
+    client.call('ask', other.sid)
+    other.close()
+    until(lambda: heard)
+    (sid, event, error), = heard
+    assert (sid, error) == (client.sid, 'NotConnectedError') and event['message'] is None
+
+
+def test_who_is_in_a_room(socketio, joined):
+    one, two = joined(), joined()
+    socketio.to([one.sid, two.sid]).sockets_join('r')
+    socketio.to(two.sid).sockets_join('s')
+    assert sorted(socketio.room_members('r')) == sorted([one.sid, two.sid])
+    assert socketio.room_members('s') == socketio.server.room_members('s') == [two.sid]
+    assert len(socketio.room_members(['r', 's'])) == 2
+    assert socketio.room_members('r', namespace='/other') == socketio.room_members('none') == []
+    waiting = Event()
+
+    @socketio.on('connect', namespace='/slow')
+    def connect():
+        join_room('r')
+        waiting.wait()
+
+    socketio.on('who')(lambda room: room_members(room))
+    one.ask_in('/slow')
+    until(lambda: waiting.linkcount())
+    assert socketio.room_members('r', '/slow') == []  # not accepted yet
+    waiting.set()
+    assert one.packet()[0] == 0
+    assert len(socketio.room_members('r', '/slow')) == 1
+    assert one.call('who', 's') == [[two.sid]]
 
 
 def test_a_broadcast_collects_answers(socketio, joined):

@@ -52,7 +52,7 @@ def test_an_option_like_no_other():
     ({'client_manager': object()}, 'client_manager is not supported'),
     ({'always_connect': True}, 'nothing is delivered to a client before its connect handler'),
     ({'monitor_clients': False}, 'heartbeats are part of the protocol'),
-    ({'json': object()}, r"the application's JSON provider \(app.json\) decides"),
+    ({'json': object()}, 'json must have the functions dumps and loads'),
     ({'ping_interval': -1}, 'ping_interval must be a number of seconds above 0'),
 ])
 def test_refused_options_say_why(options, sentence):
@@ -102,3 +102,48 @@ def test_a_logger_takes_the_records(logger):
     SocketIO(logger=mine)
     logger.debug('a detail')
     assert kept == ['a detail']
+
+
+# -- from the application's configuration ---------------------------------------------------------
+
+
+def test_options_may_stand_in_the_configuration(app):
+    app.config.update(SOCKETIO_PING_INTERVAL=7, SOCKETIO_MANAGE_SESSION=False,
+                      SOCKETIO_PATH='from-config', SOCKETIO_MAX_HTTP_BUFFER_SIZE=5)
+    socketio = SocketIO(app, path='given')
+    config = socketio.server.config
+    assert (config.ping_interval, config.path, config.max_http_buffer_size) == (7, 'given', 5)
+    assert socketio.manage_session is False
+    assert socketio.server_options == {'path': 'given'}
+    socketio.init_app(Flask('another'))
+    assert socketio.server.config.ping_interval == 25 and socketio.manage_session is True
+
+
+def test_a_misspelt_key_is_told_its_name(app):
+    app.config['SOCKETIO_PING_INTERVALL'] = 7
+    with pytest.raises(ConfigError, match="'SOCKETIO_PING_INTERVALL' .* did you mean "
+                                          "'SOCKETIO_PING_INTERVAL'"):
+        SocketIO(app)
+
+
+def test_keys_of_others_are_left_alone(app):
+    app.config.update(SOCKETIO_URL='https://example.com', SOCKETIO_ENABLED=True,
+                      socketio_path='no', SOCKETIOPATH='no')
+    assert SocketIO(app).server.config.path == 'socket.io'
+
+
+def test_a_wrong_value_in_the_configuration(app):
+    app.config['SOCKETIO_PING_TIMEOUT'] = 'soon'
+    with pytest.raises(ConfigError, match='ping_timeout must be a number of seconds'):
+        SocketIO(app)
+
+
+def test_no_application_at_all():
+    socketio = SocketIO()
+    with pytest.raises(RuntimeError, match='call init_app first'):
+        socketio.emit('e')
+    socketio.init_app(None, path='x')
+    socketio.emit('nobody hears', {'a': 1}, to='room')
+    assert socketio.server.config.path == 'x' and socketio.app is None
+    with pytest.raises(TypeError):
+        socketio.emit('e', object())

@@ -174,7 +174,7 @@ def test_nothing_is_called_while_the_server_stops(socketio, clock):
 
 @pytest.mark.parametrize('interval', [0, -1, float('nan')])
 def test_an_interval_that_is_none(socketio, interval):
-    with pytest.raises(ValueError, match='a number of seconds above 0'):
+    with pytest.raises(ValueError, match='interval must be above 0 seconds'):
         socketio.every(interval)
 
 
@@ -322,3 +322,22 @@ def test_pushes_run_again_when_the_server_does(socketio, joined):
         calls.clear()
         gevent.sleep(3 * OFTEN)
         assert calls == []
+
+
+def test_an_application_made_anew_gets_the_pushes(app, client):
+    socketio = SocketIO(app)
+
+    @socketio.every(0.01)
+    def tick():
+        emit('tick')
+
+    first = client(socketio)
+    first.connect()
+    assert first.event() == ['tick']
+    socketio.init_app(Flask('another'))
+    second = client(socketio)
+    second.connect()
+    assert second.event() == ['tick']
+    first.pending()
+    gevent.sleep(0.03)
+    assert first.pending() == []

@@ -10,6 +10,7 @@ from gevent.event import Event
 
 from geventio import ConfigError, EngineServer, NotConnectedError
 
+from ..threads import in_thread
 from ..waiting import until
 
 
@@ -83,6 +84,16 @@ def test_sending(server, client):
     assert server.transport(one.sid) == 'websocket'
     with pytest.raises(TypeError, match='a message is str or bytes, not dict'):
         server.send(one.sid, {})
+
+
+def test_from_another_thread(server, client):
+    one = client()
+    in_thread(server.send, one.sid, 'text')
+    assert one.hears() == '4text'
+    with pytest.raises(NotConnectedError):
+        in_thread(server.send, 'nobody', 'x')
+    in_thread(server.disconnect, one.sid)
+    assert one.hears() is None
 
 
 def test_who_is_not_there(server):

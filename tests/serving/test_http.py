@@ -8,6 +8,7 @@ from gevent import socket
 
 from geventio import EngineServer, Server
 from geventio.serving import http
+from geventio.serving.running import shut_down
 
 from ..waiting import until
 
@@ -63,6 +64,25 @@ def test_a_waiting_get_is_not_idle(server, monkeypatch):
     assert len(server.http.connections) == 1
     sock.close()
     server.settle()
+
+
+def test_a_connection_just_opened_is_answered_when_the_server_stops(server, monkeypatch):
+    monkeypatch.setattr(http, 'FIRST_REQUEST', 2.0)
+    sock = connect(server)
+    until(lambda: server.http.connections)
+    stopping = gevent.spawn(shut_down, server.http, TIMEOUT)
+    until(lambda: server.owner.engine.stopping)
+    sock.sendall(b'GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n')
+    assert everything(sock).startswith(b'HTTP/1.1 503 ')
+    stopping.get(timeout=1)
+
+
+def test_one_that_says_nothing_does_not_hold_it_up_for_long(server, monkeypatch):
+    monkeypatch.setattr(http, 'FIRST_REQUEST', 0.05)
+    sock = connect(server)
+    until(lambda: server.http.connections)
+    gevent.spawn(shut_down, server.http, TIMEOUT).get(timeout=1)
+    assert everything(sock) == b''
 
 
 def test_what_is_pipelined_behind_a_waiting_get_is_bounded(server):

@@ -8,15 +8,14 @@ import gc
 import json
 import os
 import re
-import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +42,6 @@ from .support import (
     create_app,
     open_websocket,
     served,
-    trusting,
-    unable,
 )
 
 WAYS = (['websocket'], ['polling'], None)
@@ -57,20 +54,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     with served(tmp_path_factory.mktemp('run'), run={'log_output': True}) as process:
         yield process
         process.clean_log()
-
-
-@pytest.fixture(scope='module')
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Key and self-signed certificate, as file names."""
-    if shutil.which('openssl') is None:
-        unable('openssl is not installed')
-    folder = tmp_path_factory.mktemp('tls')
-    key, cert = str(folder / 'key.pem'), str(folder / 'cert.pem')
-    command = ['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key,
-               '-out', cert, '-days', '2', '-subj', '/CN=localhost',
-               '-addext', 'subjectAltName=IP:127.0.0.1']
-    subprocess.run(command, check=True, capture_output=True, timeout=2 * PATIENCE)
-    return key, cert
 
 
 # -- serving --------------------------------------------------------------------------------
@@ -207,6 +190,32 @@ def test_a_unix_socket(tmp_path: Path) -> None:
     assert not os.path.exists(path)
 
 
+def test_a_unix_socket_as_host(tmp_path: Path) -> None:
+    path = str(tmp_path / 'socket')
+    app, extension = create_app({})
+
+    def work(port: Any) -> Any:
+        poller = Poller(UnixConnection(path))
+        status, _ = poller.request('GET', '/hello')
+        poller.close()
+        return status
+
+    with in_thread(extension, work) as results:
+        extension.run(app, host=f'unix://{path}')
+    assert results == [200]
+    assert not os.path.exists(path)
+
+
+def test_a_unix_socket_where_there_is_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match='cannot listen on the Unix socket .*nothing/socket'):
+        running.listen('', 0, str(tmp_path / 'nothing' / 'socket'))
+
+
+def test_a_port_from_the_environment_is_a_string(server: Process) -> None:
+    with running.listen('127.0.0.1', '0') as listener:
+        assert listener.getsockname()[1] > 0
+
+
 def test_a_file_is_not_overwritten_by_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / 'file'
     path.write_text('precious')
@@ -215,69 +224,29 @@ def test_a_file_is_not_overwritten_by_a_unix_socket(tmp_path: Path) -> None:
     assert path.read_text() == 'precious'
 
 
-def test_tls(tmp_path: Path, certificate: tuple[str, str]) -> None:
-    key, cert = certificate
-    packets = [f'42{number}["echo","{"x" * size}"]'
-               for number, size in enumerate((1, 20_000, 100_000, 900_000))]
-    answers = [re.sub(r'42(\d)\["echo",', r'43\1[', packet) for packet in packets]
-    with served(tmp_path, run={'keyfile': key, 'certfile': cert}) as process:
-        with client(f'https://127.0.0.1:{process.port}', ['polling'], verify=cert) as peer:
-            assert peer.call('who', timeout=PATIENCE)[:2] == ['127.0.0.1', 'https']
-        poller = Poller(HTTPSConnection('127.0.0.1', process.port, context=trusting(),
-                                        timeout=PATIENCE))
-        assert poller.request('GET', '/hello') == (200, 'hello 127.0.0.1 ')
-        poller.open()
-        for packet, answer in zip(packets, answers, strict=True):
-            poller.post(packet)
-            assert poller.get() == answer
-        address = f'wss://127.0.0.1:{process.port}'
-        with connect(address + HANDSHAKE + 'websocket', ssl=trusting()) as websocket, connect(
-            address + poller.path.replace('polling', 'websocket'), ssl=trusting()
-        ) as upgraded:
-            upgraded.send('2probe')
-            assert upgraded.recv(PATIENCE) == '3probe'
-            upgraded.send('5')
-            for peer in (open_websocket(websocket), upgraded):
-                for packet, answer in zip(packets, answers, strict=True):
-                    peer.send(packet)
-                    assert peer.recv(PATIENCE) == answer
-            poller.path = HANDSHAKE + 'polling'
-            poller.open().park()
-            process.send(signal.SIGTERM)
-            assert poller.answer() == (200, '1')
-            for peer in (websocket, upgraded):
-                with pytest.raises(ConnectionClosed) as caught:
-                    peer.recv(PATIENCE)
-                assert caught.value.rcvd is not None
-                assert caught.value.rcvd.code == 1001
-        assert process.ended(BOUND) == 0
-        poller.close()
-        lines = process.clean_log()
-        assert lines.count('disconnect server shutting down') == 3
+def test_running_twice_is_told(server: Process) -> None:
+    app, extension = create_app({})
+
+    def work(port: int) -> str:
+        with pytest.raises(RuntimeError) as caught:
+            extension.run(app, port=0)
+        return str(caught.value)
+
+    with in_thread(extension, work) as results:
+        extension.run(app, port=0)
+    assert len(results) == 1
+    assert re.match(r"the server is running already, on \('127.0.0.1', \d+\): call stop\(\) first",
+                    results[0])
 
 
-def test_tls_with_clients_that_go_wrong(tmp_path: Path, certificate: tuple[str, str]) -> None:
-    key, cert = certificate
-    with served(tmp_path, run={'keyfile': key, 'certfile': cert}) as process:
-        for data in (b'', b'GET / HTTP/1.1\r\n\r\n', b'\x16\x03\x01\x00\x05hello'):
-            with socket.create_connection(('127.0.0.1', process.port), PATIENCE) as sock:
-                sock.sendall(data)
-                sock.shutdown(socket.SHUT_WR)
-                with contextlib.suppress(ConnectionError):
-                    while sock.recv(1000):
-                        pass
-        # What does not fit into the socket's buffer goes out as the client reads.
-        with connect(f'wss://127.0.0.1:{process.port}{HANDSHAKE}websocket', ssl=trusting(),
-                     max_size=None, max_queue=1) as websocket:
-            open_websocket(websocket)
-            text = json.dumps('y' * 900_000)
-            for number in range(8):
-                websocket.send(f'42{number}["echo",{text}]')
-            for number in range(8):
-                assert websocket.recv(PATIENCE) == f'43{number}[{text}]'
-        process.send(signal.SIGTERM)
-        assert process.ended(BOUND) == 0
-        process.clean_log()
+def test_running_in_a_second_thread(server: Process) -> None:
+    app, extension = create_app({})
+    with in_thread(extension, lambda port: exchange(extension, port)) as results:
+        thread = threading.Thread(target=extension.run, args=(app,), kwargs={'port': 0})
+        thread.start()
+        thread.join(2 * PATIENCE)
+        assert not thread.is_alive()
+    assert results == [[(1, 2), (404, results[0][1][1])]]
 
 
 @pytest.mark.parametrize('host', ['192.0.2.1', 'no.such.host.invalid'])
@@ -304,13 +273,24 @@ def test_a_taken_port_is_told_in_a_plain_sentence(server: Process) -> None:
     [
         ({'certfil': 'x'}, "did you mean 'certfile'"),
         ({'keyfile': 'x'}, 'certfile'),
-        ({'ssl_context': 'adhoc'}, 'gevent.ssl.SSLContext'),
+        ({'certfile': 'no/such/file'}, "certfile 'no/such/file' cannot be read: No such file"),
+        ({'certfile': 5.5}, 'certfile must be the name of a file, not 5.5'),
+        ({'ssl_context': 'adhok'}, "'adhoc', not 'adhok'"),
+        ({'ssl_context': ()}, r'must be \(certfile, keyfile\)'),
+        ({'ssl_context': ssl.create_default_context()}, 'is one for clients'),
+        ({'ssl_context': gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), 'certfile': 'x'},
+         'certfile cannot be given together with ssl_context'),
+        ({'port': 'http'}, "port must be a number from 0 to 65535, not 'http'"),
+        ({'port': -1}, 'port must be a number from 0 to 65535, not -1'),
+        ({'port': True}, 'port must be a number from 0 to 65535, not True'),
+        ({'host': 80}, "host must be a string such as '127.0.0.1', not 80"),
     ],
 )
 def test_wrong_options_are_told(options: dict[str, Any], message: str) -> None:
     app, extension = create_app({})
     with pytest.raises(ConfigError, match=message):
-        extension.run(app, port=0, **options)
+        extension.run(app, **{'port': 0, **options})
+    assert extension.wsgi_server is None
 
 
 # -- stopping -------------------------------------------------------------------------------

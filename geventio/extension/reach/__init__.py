@@ -1,0 +1,1 @@
+"""What applications reach through ``socketio.server``, spelled as in python-socketio."""

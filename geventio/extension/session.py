@@ -1,0 +1,87 @@
+"""A client's session: where it comes from and where what handlers write into it goes.
+
+Reading and writing go through the application's session interface, as for a request. When a
+session is opened and saved is decided in ``context``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from werkzeug.http import parse_cookie
+
+from ..core.event import log, name_of
+
+_IN_COOKIE = (
+    'what %s wrote into flask.session is lost: the browser would need a new cookie for it, and '
+    'an open connection cannot set cookies. With manage_session=False keep sessions on the server '
+    '(Flask-Session) and change them in a view when the cookie has to change; or use '
+    'manage_session=True for a session that lasts as long as the connection')
+_NOT_KNOWN = (
+    'the session that %s began is lost: its id is in a cookie, and an open connection cannot set '
+    'cookies. Have a view write into flask.session before the page connects; or use '
+    'manage_session=True for a session that lasts as long as the connection')
+
+# Application -> the warnings it has had.
+_warned: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+
+
+class ClientSession(dict[str, Any], SessionMixin):
+    """A session that belongs to a connection: a copy of what its client came with.
+
+    It is not written back; HTTP requests do not see it.
+    """
+
+    modified = accessed = False
+
+
+def open_session(app: Any, request: Any) -> Any:
+    """The session a request belongs to; one that cannot be written to when there is no key."""
+    interface = app.session_interface
+    session = interface.open_session(app, request)
+    return interface.make_null_session(app) if session is None else session
+
+
+def save_session(app: Any, session: Any, request: Any, handler: Callable[..., Any]) -> None:
+    """Write back a session that was opened for one event.
+
+    A change that can never be read again, because the browser would have to get a cookie, is
+    warned about once for each application and kind.
+
+    :param request: what the session was opened with.
+    :param handler: who changed it, for the warning.
+    """
+    interface = app.session_interface
+    if not getattr(session, 'modified', True) or interface.is_null_session(session):
+        return
+    response = app.response_class()
+    interface.save_session(app, session, response)
+    changed = _changed_cookies(response, request)
+    if not changed:
+        return
+    in_cookie = (isinstance(interface, SecureCookieSessionInterface)
+                 or not changed.isdisjoint(request.cookies))
+    warning = _IN_COOKIE if in_cookie else _NOT_KNOWN
+    warned = _warned.setdefault(app, set())
+    if warning in warned or _same(session, open_session(app, request)):
+        return
+    warned.add(warning)
+    log.warning(warning, name_of(handler))
+
+
+def _changed_cookies(response: Any, request: Any) -> set[str]:
+    """Names of the cookies a response sets to something else than the request had."""
+    changed = set()
+    for header in response.headers.getlist('Set-Cookie'):
+        for name, value in parse_cookie(header.partition(';')[0]).items():
+            if request.cookies.get(name) != value:
+                changed.add(name)
+    return changed
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two sessions hold the same: a cookie may differ in nothing but its time."""
+    return dict(one) == dict(other)

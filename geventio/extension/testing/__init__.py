@@ -1,0 +1,1 @@
+"""Testing applications: a client without a network, and a clock that moves when told to."""
