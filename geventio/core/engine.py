@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..protocol.engineio import open_packet
 from .session import SHUTTING_DOWN, Handshake, Session, Upper
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Engine:
         self.on_serve: list[Callable[[], Any]] = []
         self.serving = False
         self.stopping = False
+        announced = (config.ping_interval, config.ping_timeout, config.max_http_buffer_size)
+        self._hello = (open_packet((), *announced), open_packet(('websocket',), *announced))
 
     def bind(self, runtime: Runtime) -> None:
         """Live on a loop from now on."""
@@ -80,8 +83,9 @@ class Engine:
         for session in list(self.sessions.values()):
             session.end(reason, 1001, 'server shutting down')
 
-    def hello(self, session: Session, upgrades: list[str]) -> dict[str, Any]:
-        """The parameters of the open packet, as the codec takes them."""
-        config = self.config
-        return {'sid': session.sid, 'upgrades': upgrades, 'ping_interval': config.ping_interval,
-                'ping_timeout': config.ping_timeout, 'max_payload': config.max_http_buffer_size}
+    def hello(self, session: Session, may_upgrade: bool) -> str:
+        """The open packet for a session.
+
+        :param may_upgrade: whether it is told that it may move to WebSocket.
+        """
+        return self._hello[may_upgrade](session.sid)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import b2a_base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from json import dumps
 from json.encoder import encode_basestring_ascii
 from typing import TypeAlias
@@ -39,23 +39,22 @@ _FROM_DIGITS = b'0123456789'.ljust(256, b'x')
 
 
 def open_packet(
-    sid: str,
     upgrades: Sequence[str],
     ping_interval: float,
     ping_timeout: float,
     max_payload: int,
-) -> str:
-    """Return the packet that answers a handshake (both revisions).
+) -> Callable[[str], str]:
+    """Return what makes of a session id the packet that answers a handshake (both revisions).
 
-    :param sid: the transport's session id.
+    The id goes into the packet as it is: it must not hold what JSON would escape.
+
     :param upgrades: transports the client may move to.
     :param ping_interval: seconds; announced in whole milliseconds.
     :param ping_timeout: seconds; announced in whole milliseconds.
     :param max_payload: largest body or message the server takes, in bytes.
     """
-    return '0' + dumps(
+    rest = dumps(
         {
-            'sid': sid,
             'upgrades': list(upgrades),
             'pingInterval': round(ping_interval * 1000),
             'pingTimeout': round(ping_timeout * 1000),
@@ -63,6 +62,8 @@ def open_packet(
         },
         separators=(',', ':'),
     )
+    behind = '",' + rest[1:]
+    return lambda sid: '0{"sid":"' + sid + behind
 
 
 # -- revision 4 -----------------------------------------------------------------------------

@@ -5,23 +5,26 @@ Not in here: parsing or writing HTTP, and which extensions are agreed to.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
+import re
+from binascii import b2a_base64
 from collections.abc import Mapping
+from hashlib import sha1
 
 from ..errors import HTTPError
 
 _ACCEPT_GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'  # RFC 6455 section 1.3
+_KEY = re.compile(r'[A-Za-z0-9+/]{22}==')  # 16 bytes in base64
 
 
 def accept_key(key: str) -> str:
     """The Sec-WebSocket-Accept value for a Sec-WebSocket-Key (RFC 6455 section 4.2.2)."""
-    return base64.b64encode(hashlib.sha1(key.encode('ascii') + _ACCEPT_GUID).digest()).decode()
+    digest = sha1(key.encode('ascii') + _ACCEPT_GUID).digest()
+    return b2a_base64(digest, newline=False).decode('ascii')
 
 
 def _has_token(value: str, token: str) -> bool:
-    return any(item.strip().lower() == token for item in value.split(','))
+    value = value.lower()
+    return value == token or token in [item.strip() for item in value.split(',')]
 
 
 def check_handshake(method: str, headers: Mapping[str, str]) -> str:
@@ -46,11 +49,7 @@ def check_handshake(method: str, headers: Mapping[str, str]) -> str:
     if 'transfer-encoding' in headers or headers.get('content-length', '0').strip() != '0':
         raise HTTPError(400, 'WebSocket handshake with a body')
     key = headers.get('sec-websocket-key', '').strip()
-    try:
-        nonce = base64.b64decode(key.encode('ascii'), validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        nonce = b''
-    if len(key) != 24 or len(nonce) != 16:
+    if not _KEY.fullmatch(key):
         raise HTTPError(400, 'Sec-WebSocket-Key is not 16 bytes in base64')
     return accept_key(key)
 

@@ -6,8 +6,6 @@ what either side sends is held; a client it refuses gets nothing but the close.
 
 from __future__ import annotations
 
-import os
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -20,15 +18,11 @@ from ..core.session import FORCED_SERVER_CLOSE, OVERLOADED, SLOW_CLIENT, Session
 from ..core.threads import in_loop
 from ..errors import NotConnectedError
 from .gateway import Gateway
+from .ids import make_id
 from .running import run, stop
 from .wsgi import WSGIDoor
 
 _EVENTS = ('connect', 'message', 'disconnect')
-
-
-def make_id() -> str:
-    """A new unguessable id: 120 bits of the system's generator as 20 URL-safe characters."""
-    return urlsafe_b64encode(os.urandom(15)).decode()
 
 
 class EngineServer(WSGIDoor):

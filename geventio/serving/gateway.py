@@ -16,7 +16,6 @@ from ..core.session import Session
 from ..dialects.eio import BAD_REQUEST, UNKNOWN_SID, Refused, route
 from ..errors import HTTPError
 from ..protocol import deflate
-from ..protocol.engineio import open_packet
 from ..protocol.handshake import check_handshake, refusal_headers
 from ..protocol.websocket import FrameReader
 from ..transports.polling import PollingTransport
@@ -61,6 +60,7 @@ class Gateway:
         config = engine.config
         self.compress_from = config.compression_threshold if config.http_compression else None
         self._encodings: dict[Any, Any] = {}
+        self._upgrades = config.allow_upgrades and 'websocket' in config.transports
 
     def bind(self) -> Runtime:
         """Serve from the loop of the calling thread, from now on until every session is gone.
@@ -160,16 +160,14 @@ class Gateway:
         transport = PollingTransport(
             session, dialect.text_payload if text_only else dialect.payload,
             self.config.max_outbox_size)
-        upgrades = ['websocket'] if (
-            self.config.allow_upgrades and 'websocket' in self.config.transports) else []
         self._add_cookie(exchange.extra, session.sid)
-        self._begin(session, transport, upgrades)
+        self.begin(session, transport, self._upgrades)
         transport.get(exchange)
 
-    def _begin(self, session: Session, transport: Any, upgrades: list[str]) -> None:
+    def begin(self, session: Session, transport: Any, may_upgrade: bool) -> None:
         """Answer the handshake over its transport, then wake the layer above."""
         session.begin(transport)
-        session.send(open_packet(**self.engine.hello(session, upgrades)))
+        session.send(self.engine.hello(session, may_upgrade))
         session.upper = self.engine.make_upper(session)
         session.upper.opened()
 
@@ -204,12 +202,13 @@ class Gateway:
         return upgrade
 
     def websocket(self, exchange: Exchange, target: Any, upgrade: Upgrade, sock: Any,
-                  early: bytes, head: bytes = b'') -> WebSocketTransport:
+                  early: bytes, head: bytes = b'', watcher: Any = None) -> WebSocketTransport:
         """Take an admitted WebSocket over.
 
         :param sock: raw non-blocking socket.
         :param early: bytes read behind the request.
         :param head: the 101, if it is not sent yet.
+        :param watcher: see WebSocketTransport.
         """
         config = self.config
         runtime: Any = self.engine.runtime
@@ -218,13 +217,13 @@ class Gateway:
             sock, runtime, self._encoding(dialect, upgrade.deflated, exchange),
             FrameReader(config.max_http_buffer_size,
                         inflate=deflate.inflate if upgrade.deflated else None),
-            config.max_outbox_size)
+            config.max_outbox_size, watcher)
         if head:
             runtime.push(transport, head)
         if upgrade.sid is not None:
             session = self.engine.open(dialect, exchange.handshake(), upgrade.sid)
             transport.session = session
-            self._begin(session, transport, [])
+            self.begin(session, transport, False)
             transport.start(early)
         elif target.closed is not None or target.upgrading is not None \
                 or target.transport.name == 'websocket' or not config.allow_upgrades:

@@ -253,7 +253,8 @@ class HTTPConnection:
             return
         head = response(101, agreed.headers, b'')
         self._log(exchange, 101, 0)
-        self.gateway.websocket(exchange, target, agreed, self.release(), rest, head)
+        watcher, self._watcher = self._watcher, None
+        self.gateway.websocket(exchange, target, agreed, self.release(), rest, head, watcher)
 
     # -- out ----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _socket
 import io
+import sys
 import time
 from typing import Any
 
@@ -30,6 +31,9 @@ from .wsgi import WSGIDoor
 BACKLOG = 4096
 #: Seconds a client may take for the TLS handshake.
 TLS_HANDSHAKE_TIMEOUT = 10.0
+
+# Whether connections have TCP_NODELAY from the socket they were accepted on.
+_INHERITED = sys.platform == 'linux'
 
 
 class Handler(WebSocketHandler):
@@ -88,6 +92,7 @@ class Server(WSGIServer):
 
     def init_socket(self) -> None:
         super().init_socket()
+        set_nodelay(self.socket)
         if self.gateway is None:
             self._find_door()
         self.base_environ = self.get_environ()
@@ -139,7 +144,8 @@ class Server(WSGIServer):
             return None
         raw = _socket.socket(self.socket.family, _socket.SOCK_STREAM, 0, fd)
         raw.setblocking(False)
-        set_nodelay(raw)
+        if not _INHERITED:
+            set_nodelay(raw)
         return raw, address
 
     def do_handle(self, *args: Any) -> None:

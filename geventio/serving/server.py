@@ -25,8 +25,8 @@ from ..core.session import SHUTTING_DOWN
 from ..core.threads import in_loop
 from ..errors import ConfigError, NotConnectedError
 from ..protocol.jsontext import Default, OtherJSON
-from .engine_server import make_id
 from .gateway import Gateway
+from .ids import make_id
 from .running import run, stop
 from .wsgi import WSGIDoor
 
@@ -101,7 +101,12 @@ class Server(SocketIOServer, WSGIDoor):
     @in_loop
     def of(self, namespace: str | None = None) -> Operator:
         """Everybody in a namespace, to choose from."""
-        return Operator(self.namespace(as_namespace(namespace)))
+        name = as_namespace(namespace)
+        space = self._find(name)
+        if space is None:  # nobody is there: it must not stay for having been asked about
+            space = CoreNamespace(self, name)
+            self.namespace_emptied(space)
+        return Operator(space)
 
     def to(self, rooms: Any) -> Operator:
         """The members of a room of ``/`` (a socket id, or a list)."""

@@ -42,16 +42,18 @@ class WebSocketTransport:
     :param encoding: how packets become frames.
     :param reader: the frame reader.
     :param limit: bytes that may wait behind the piece being sent.
+    :param watcher: of the loop, started, for reading from ``sock``; if there is none yet, it is
+        made in :meth:`start`.
     :ivar session: who takes the packets: the session, or the probe of an upgrade.
     """
 
-    __slots__ = ('_backlog', '_limit', '_linger', '_lingered', '_reader', '_size',
+    __slots__ = ('_backlog', '_done', '_limit', '_linger', '_lingered', '_reader', '_size',
                  '_watcher', '_writer', 'encoding', 'out', 'runtime', 'send', 'session', 'sock')
 
     name = 'websocket'
 
     def __init__(self, sock: Any, runtime: Any, encoding: Any, reader: FrameReader,
-                 limit: int) -> None:
+                 limit: int, watcher: Any = None) -> None:
         self.sock = sock
         self.send = sock.send
         self.out: Any = None
@@ -65,7 +67,10 @@ class WebSocketTransport:
         self._writer: Any = None
         self._linger: Any = None
         self._lingered = 0
-        self._watcher: Any = None
+        self._done = False  # the peer has said that it sends nothing more
+        self._watcher = watcher
+        if watcher is not None:
+            watcher.callback = self._readable
 
     def start(self, early: bytes = b'') -> None:
         """Begin to read. Runs in the loop.
@@ -125,6 +130,7 @@ class WebSocketTransport:
         return None
 
     def _peer_closed(self, code: int | None) -> None:
+        self._done = True
         session = self.session
         if session is not None:
             session.end(TRANSPORT_CLOSE, code)
@@ -216,7 +222,6 @@ class WebSocketTransport:
         goodbye = close_frame(code, reason)
         data = goodbye if out is None else b''.join([*([out] if isinstance(out, bytes) else out),
                                                      goodbye])
-        self._linger = self.runtime.call_later(CLOSE_LINGER, self._release)
         try:
             sent = self.send(data)
             if sent != len(data):
@@ -224,12 +229,15 @@ class WebSocketTransport:
         except BlockingIOError:
             self.blocked(data)
         except OSError:
-            self._release()
-        if self._reader is None:  # the peer has said goodbye, or nothing it says makes sense
-            if self._backlog is None and self.sock is not None:
-                self._say_no_more()
-        else:
+            return self._release()
+        if self._done and self._backlog is None:  # both have said goodbye, and nothing is unread
+            return self._release()
+        self._linger = self.runtime.call_later(CLOSE_LINGER, self._release)
+        if self._reader is not None:
             self._watch()
+        elif self._backlog is None:
+            self._say_no_more()
+        return None
 
     def _say_no_more(self) -> None:
         """Everything is sent. Closing now could destroy it on its way if bytes are unread."""

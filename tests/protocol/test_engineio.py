@@ -92,11 +92,11 @@ packets_v4 = packets.filter(lambda p: isinstance(p, bytes) or '\x1e' not in p)
 
 
 def test_open_packet_announces_milliseconds() -> None:
-    assert engineio.open_packet('v48Drc-f', ['websocket'], 25, 20, 1_000_000) == (
+    assert engineio.open_packet(['websocket'], 25, 20, 1_000_000)('v48Drc-f') == (
         '0{"sid":"v48Drc-f","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,'
         '"maxPayload":1000000}'
     )
-    packet = json.loads(engineio.open_packet('a', (), 0.3, 0.2, 10)[1:])
+    packet = json.loads(engineio.open_packet((), 0.3, 0.2, 10)('a')[1:])
     assert packet['pingInterval'] == 300
     assert packet['pingTimeout'] == 200
     assert packet['upgrades'] == []

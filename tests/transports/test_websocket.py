@@ -103,6 +103,18 @@ def test_close_handshake_ends_the_connection(serve):
     until(lambda: transport.sock is None)
 
 
+def test_a_client_that_says_goodbye_is_not_waited_for(serve):
+    server = serve()
+    websocket = connect(server)
+    transport = server.sessions[websocket.sid].transport
+    websocket.protocol.send_close(1000)
+    websocket._flush()
+    assert websocket.receive() is None and websocket.protocol.close_rcvd.code == 1000
+    until(lambda: server.owner.reasons)
+    assert transport.sock is None  # though the client has not closed its side
+    assert server.owner.reasons == ['transport close']
+
+
 def test_a_peer_that_ignores_the_close_frame(serve, monkeypatch):
     monkeypatch.setattr(transport_module, 'CLOSE_LINGER', 0.05)
     server = serve()

@@ -15,7 +15,6 @@ from ...core.session import MESSAGE_TOO_BIG, PARSE_ERROR, Session
 from ...core.socket import Gate
 from ...dialects.eio4 import Session4
 from ...errors import NotConnectedError, ProtocolError
-from ...protocol.engineio import open_packet
 from ...protocol.socketio import Encoded, Packet, join_attachments
 from ...serving.handshake import WSGIHandshake
 from ...serving.runtime import Runtime
@@ -153,11 +152,9 @@ class Wire:
             raise NotConnectedError('the server refuses the connection: it is stopping, or '
                                     'max_connections is reached')
         self.session = session = engine.open(WireSession, handshake)
-        session.begin(self)
-        session.send(open_packet(**engine.hello(session, [])))
-        session.upper = self.core = engine.make_upper(session)
+        self._server.gateway.begin(session, self, False)
+        self.core = session.upper  # type: ignore[assignment]
         self.core.failed = self._owner.failed
-        self.core.opened()
 
     def send(self, packets: Encoded) -> None:
         """Have the server receive a packet, perhaps with attachments.
