@@ -120,10 +120,8 @@ class Namespace:
         was_connected = socket.connected
         socket.cut(reason)
         socket.client.forget(socket)
-        if was_connected:
+        if was_connected:  # otherwise its connect handler is at work, and ends it
             self._end(socket, reason)
-        elif self.server.registry.find(self.name, 'connect') is None:
-            self.remove(socket)
 
     def _end(self, socket: Socket, reason: str) -> None:
         """Tell the disconnect handler; rooms stay readable until it has ended."""

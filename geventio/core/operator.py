@@ -27,12 +27,12 @@ DEFAULT_TIMEOUT = 60.0
 class Operator:
     """A choice of sockets of one namespace: at first everybody in it."""
 
-    __slots__ = ('_except', '_local', '_namespace', '_rooms', '_timeout', '_volatile')
+    __slots__ = ('_except', '_local', '_rooms', '_space', '_timeout', '_volatile')
 
     def __init__(self, namespace: Namespace, rooms: tuple[Room, ...] | None = None,
                  except_: tuple[Room, ...] = (), volatile: bool = False, local: bool = False,
                  timeout: float | None = None) -> None:
-        self._namespace = namespace
+        self._space = namespace
         self._rooms = rooms
         self._except = except_
         self._volatile = volatile
@@ -41,7 +41,13 @@ class Operator:
 
     @property
     def runtime(self) -> Any:
-        return self._namespace.server.runtime
+        return self._space.server.runtime
+
+    @property
+    def _namespace(self) -> Namespace:
+        """The namespace as it is now: one that clients made ends with the last of them."""
+        space = self._space
+        return space.server.namespaces.get(space.name, space)
 
     def _with(self, **changes: Any) -> Operator:
         state = {'rooms': self._rooms, 'except_': self._except, 'volatile': self._volatile,

@@ -149,7 +149,10 @@ def takes(fn: Handler, count: int) -> bool:
     while isinstance(fn, partial):  # often made for one call: not worth a place in the cache
         count += len(fn.args)
         fn = fn.func
-    return _takes(fn, count)
+    try:
+        return _takes(fn, count)
+    except TypeError:  # it has no hash
+        return _takes.__wrapped__(fn, count)
 
 
 def takes_error(fn: Handler) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from .periodic import Push
 from .registrar import Registrar
 
 if TYPE_CHECKING:
@@ -42,17 +43,24 @@ class EventBlueprint(Registrar):
         self.default_namespace = self._namespace(namespace)
         self.module = sys._getframe(1).f_globals.get('__name__', '?')
         self._actions: list[Callable[[SocketIO], None]] = []
-        self._targets: list[SocketIO] = []
+        self._targets: WeakSet[SocketIO] = WeakSet()
+        self._registered = False
 
     def __repr__(self) -> str:
         return f'<EventBlueprint {self.name!r} of {self.module}>'
 
     def _note(self, action: Callable[[SocketIO], None]) -> None:
-        if not self._targets:
+        if not self._registered:
             _unregistered.add(self)
         self._actions.append(action)
-        for socketio in self._targets:
+        for socketio in list(self._targets):
             socketio._note(action)
+
+    def _push(self, interval: float, function: Callable[[], Any], namespace: str | None,
+              target: Any) -> Push:
+        push = Push(interval, function, self._one_namespace(namespace), target)
+        self._note(lambda socketio: socketio._register_push(push.again()))
+        return push
 
     def _wide(self, namespace: Any) -> Any:
         return self._namespace(namespace)
@@ -64,7 +72,8 @@ class EventBlueprint(Registrar):
         """
         if socketio in self._targets:
             raise ValueError(f'{self!r} is registered already')
-        self._targets.append(socketio)
+        self._targets.add(socketio)
+        self._registered = True
         _unregistered.discard(self)
         for action in list(self._actions):
             socketio._note(action)

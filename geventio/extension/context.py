@@ -9,6 +9,7 @@ depends on Flask's internals is in this file; what a session is lives in ``sessi
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flask import Request
@@ -165,6 +166,10 @@ class FlaskEvent(Event):
     def offered(self) -> Any:
         """The arguments middleware gets; a handler may take fewer."""
         return self.args
+
+    def watched(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """The handler, or middleware with all inside of it, as what is around may call it."""
+        return step
 
     # -- what Flask and its extensions read from a context --------------------------------------
 

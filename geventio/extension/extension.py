@@ -14,7 +14,7 @@ from ..serving.running import stop
 from . import tasks
 from .blueprint import EventBlueprint, warn_of_forgotten
 from .context import current_event
-from .hooks import Hooks
+from .hooks import Hooks, applies
 from .options import server_options, with_config
 from .periodic import Push
 from .registrar import Registrar
@@ -60,7 +60,7 @@ class SocketIO(Registrar):
         self.manage_session = True
         self.wsgi_server: Any = None
         self.async_mode = 'gevent'
-        self.exception_handlers: dict[str, Callable[..., Any]] = {}
+        self.exception_handlers: dict[Any, Callable[..., Any]] = {}
         self.default_exception_handler: Callable[..., Any] | None = None
         self._stopped: Any = None
         self._registrations: list[Callable[[Registry], None]] = []
@@ -143,7 +143,15 @@ class SocketIO(Registrar):
     def error_handler(self, namespace: str, handler: Callable[..., Any]
                       ) -> Callable[..., Any] | None:
         """What takes the exceptions of an event handler in a namespace, or None."""
-        found = self.exception_handlers.get(namespace, self.default_exception_handler)
+        handlers = self.exception_handlers
+        found = handlers.get(namespace)
+        if found is None:
+            for wanted in handlers:
+                if wanted != '*' and applies(wanted, namespace):
+                    found = handlers[wanted]
+                    break
+            else:
+                found = handlers.get('*', self.default_exception_handler)
         if found is None:
             owner = getattr(handler, '__self__', None)
             if isinstance(owner, Namespace):
@@ -238,21 +246,26 @@ class SocketIO(Registrar):
             current = current_event()
         except RuntimeError:
             return super()._push(interval, function, namespace, target)
-        push = Push(interval, function, namespace or current.nsp, target, current.socket)
+        if target is None and current.socket is not None and namespace not in (None, current.nsp):
+            raise ValueError(f'namespace: the client is known in {current.nsp} only, so every() '
+                             f'in {namespace} needs to=')
+        push = Push(interval, function, self._one_namespace(namespace or current.nsp), target,
+                    current.socket)
         if current.socket is not None:
-            push.start(current.server)
+            current.server.act(push.start, current.server)
         else:
             self._register_push(push)
         return push
 
     def _register_push(self, push: Push) -> None:
+        push.home = self._pushes
         self._pushes.append(push)
         if self.server is not None and self.server.runtime is not None:
-            push.start(self.server)
+            self.server.act(push.start, self.server)
 
     def _start_pushes(self, server: FlaskServer) -> None:
         """The server has a loop: start what waited for one."""
-        for push in self._pushes:
+        for push in list(self._pushes):
             push.start(server)
 
     def _register_start(self, function: Callable[[], Any]) -> None:

@@ -77,15 +77,15 @@ class Hooks:
 
     def _chain(self, event: FlaskEvent, nsp: str) -> Any:
         around = [each.function for each in self._middleware if each.applies(nsp, event.name)]
+        call: Callable[..., Any] = event.watched(event.handler)
         if not around:
-            return event.handler(*event.args)
-        call: Callable[..., Any] = event.handler
+            return call(*event.args)
         args = event.offered
         if len(args) > len(event.args):  # the handler does not want all of them
             call = partial(_call_with, call, len(event.args))
-        for function in reversed(around):
-            call = partial(function, call)
-        return call(*args)
+        for function in reversed(around[1:]):
+            call = event.watched(partial(function, call))
+        return around[0](call, *args)
 
 
 def _call_with(handler: Callable[..., Any], count: int, *args: Any) -> Any:

@@ -28,6 +28,9 @@ OWN = frozenset(('manage_session', 'message_queue', 'channel', 'resource', 'clie
 #: What the options are called in ``app.config``: this, and the name in capitals.
 PREFIX = 'SOCKETIO_'
 
+#: Options that are whole numbers.
+_WHOLE = frozenset(field.name for field in fields(Config) if str(field.type).startswith('int'))
+
 _KNOWN = (OWN | {field.name for field in fields(Config)}) - {'ping_grace'}
 
 
@@ -42,7 +45,8 @@ def server_options(options: dict[str, Any]) -> dict[str, Any]:
     _judge(options)
     for name in ('logger', 'engineio_logger'):
         _set_logger(name, options.get(name))
-    ours = {name: value for name, value in options.items() if name not in OWN}
+    ours = {name: _whole(value) if name in _WHOLE else value
+            for name, value in options.items() if name not in OWN}
     if options.get('json') not in (None, flask.json):
         ours['json'] = options['json']
     if options.get('resource') is not None:
@@ -53,21 +57,38 @@ def server_options(options: dict[str, Any]) -> dict[str, Any]:
 def with_config(options: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """The options, and those of an application's configuration that they do not name.
 
-    A key that begins with SOCKETIO_ and resembles no option is somebody else's.
+    Another key that begins with SOCKETIO_ is somebody else's, as far as one can tell: one that is
+    nearly one of ours is worth a warning.
 
-    :raises ConfigError: a key that is nearly one of ours.
+    :raises ConfigError: naming the key whose value cannot be.
     """
     found = {}
+    given = {*options, 'path'} if options.get('resource') is not None else set(options)
     for key in config:
         name = key[len(PREFIX):].lower()
         if not key.startswith(PREFIX) or not key.isupper():
             continue
-        if name in _KNOWN:
+        if name in _KNOWN and name not in given:
             found[name] = config[key]
-        elif near := difflib.get_close_matches(name, _KNOWN, 1, 0.8):
-            raise ConfigError(f'unknown option {key!r} in the configuration of the application; '
-                              f'did you mean {PREFIX + near[0].upper()!r}?')
+            _check(key, name, config[key])
+        elif name not in _KNOWN and (near := difflib.get_close_matches(name, _KNOWN, 1, 0.8)):
+            log.warning('%s in the configuration of the application is no option and has no '
+                        'effect here; did you mean %s?', key, PREFIX + near[0].upper())
     return {**found, **options}
+
+
+def _check(key: str, name: str, value: Any) -> None:
+    try:
+        ours = server_options({name: value})
+        ours.pop('json', None)
+        Config.make(ours)
+    except ConfigError as error:
+        raise ConfigError(f'{key} in the configuration of the application: {error}') from None
+
+
+def _whole(value: Any) -> Any:
+    """Sizes are often written as ``1e8``."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _judge(options: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from ..core.checks import as_rooms
 from .context import FlaskEvent, PushEvent
@@ -28,6 +29,7 @@ class Push:
     :param target: a room, a socket id or a list of them; None is everybody in the namespace, or
         the client it belongs to.
     :param socket: the client it belongs to, with which it ends.
+    :ivar home: the list it stands in until it is stopped, or None.
     """
 
     def __init__(self, interval: float, function: Callable[[], Any], namespace: str,
@@ -43,10 +45,19 @@ class Push:
         self._turn = 0
         self._running = False
         self._stopped = False
+        self._copies: WeakSet[Push] = WeakSet()
+        self.home: list[Push] | None = None
         functools.update_wrapper(self, function)
 
     def __call__(self) -> Any:
         return self.function()
+
+    def again(self) -> Push:
+        """The same push for one more SocketIO object; ``stop`` of this one ends it as well."""
+        push = Push(self.interval, self.function, self.namespace, self.target)
+        push._stopped = self._stopped
+        self._copies.add(push)
+        return push
 
     def start(self, server: FlaskServer) -> None:
         """Begin the rhythm on a server that has a loop; the first call comes one interval from now.
@@ -62,11 +73,21 @@ class Push:
             self._socket.own(self)
 
     def stop(self) -> None:
-        """End it for good; a call under way ends by itself."""
+        """End it for good, from any thread; a call under way ends by itself."""
         self._stopped = True
+        if self._server is None:
+            self._leave()
+        else:
+            self._server.act(self._leave)
+        for push in list(self._copies):
+            push.stop()
+
+    def _leave(self) -> None:
         self.pause()
         if self._socket is not None:
             self._socket.disown(self)
+        if self.home is not None and self in self.home:
+            self.home.remove(self)
 
     def pause(self) -> None:
         """End the rhythm until the next ``start``."""
@@ -89,7 +110,7 @@ class Push:
 
     def _wanted(self) -> bool:
         """Whether anybody would get what is pushed."""
-        if self._server.engine.stopping:
+        if self._stopped or self._server.engine.stopping:
             return False
         if self._socket is not None and not self._socket.connected:
             return False

@@ -88,10 +88,12 @@ class Registrar:
                              f'as namespace_handler, not {namespace_handler!r}')
         self._note(lambda socketio: socketio._register_class(namespace_handler))
 
-    def on_error(self, namespace: str | None = None) -> Callable[[Function], Function]:
+    def on_error(self, namespace: Any = None) -> Callable[[Function], Function]:
         """Decorator: what handles exceptions of a namespace's handlers, as ``handler(error)``.
 
         What it returns is the answer to the event.
+
+        :param namespace: a name, ``'*'`` or a compiled pattern; ``'/'`` by default.
         """
         nsp = self._namespace(namespace)
 
@@ -109,8 +111,8 @@ class Registrar:
         """Decorator: call a function without arguments before each event, in its context.
 
         ``request.event`` says which; connect and disconnect are among them. If it returns
-        something else than None, that is the answer, and the handler is not called (for
-        ``connect``: False refuses).
+        something else than None, that is the answer, and the handler is not called. For
+        ``connect`` every answer refuses the client.
 
         :param namespace: a name or a compiled pattern; by default every namespace.
         """
@@ -119,8 +121,8 @@ class Registrar:
     def after_event(self, function: Function | None = None, *, namespace: Any = None) -> Any:
         """Decorator: call a function with the result of each handler that did not raise.
 
-        What it returns, if not None, takes the result's place. The last one registered is called
-        first.
+        What it returns, if not None, takes the result's place; a client that was refused stays
+        out all the same. The last one registered is called first.
 
         :param namespace: a name or a compiled pattern; by default every namespace.
         """
@@ -143,7 +145,9 @@ class Registrar:
         ``call_next(*args)`` goes on to the next one and in the end to the handler, and returns
         what that returns; not calling it keeps the event from the handler. The first one
         registered is the outermost. For ``connect`` the argument is the auth payload (raise
-        ConnectionRefusedError or return False to refuse), for ``disconnect`` the reason.
+        ConnectionRefusedError or return False to refuse; who does not get as far as the handler
+        is refused, too), for ``disconnect`` the reason; for handlers of every event (``'*'``) the
+        event's name comes first, as for the handler.
 
         :param namespace: a name or a compiled pattern; by default every namespace.
         :param event: the name of an event or a list of them; by default every event, connect
@@ -191,7 +195,7 @@ class Registrar:
         :param to: a room, a socket id or a list of them. ``room`` is the same.
         :param namespace: by default ``'/'``, or the one of the event handled.
         :returns: the :class:`~geventio.extension.periodic.Push`; ``stop()`` ends it.
-        :raises ValueError: an interval that is not above 0.
+        :raises ValueError: an interval that is not above 0, or no namespace but a rule for many.
         """
         if isinstance(interval, bool) or not isinstance(interval, (int, float)):
             raise TypeError(f'interval must be a number of seconds, not {interval!r}')
@@ -208,9 +212,18 @@ class Registrar:
 
     def _push(self, interval: float, function: Callable[[], Any], namespace: str | None,
               target: Any) -> Push:
-        push = Push(interval, function, self._namespace(namespace), target)
+        push = Push(interval, function, self._one_namespace(namespace), target)
         self._note(lambda socketio: socketio._register_push(push))
         return push
+
+
+    def _one_namespace(self, namespace: Any) -> str:
+        """A namespace that is there to send to."""
+        name = self._namespace(namespace)
+        if isinstance(name, str) and name != '*':
+            return name
+        raise ValueError(f'every() pushes to one namespace, and {name!r} stands for many: name '
+                         'it with namespace=')
 
 
 def _check_function(what: str, function: Any) -> None:

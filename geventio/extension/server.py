@@ -139,10 +139,12 @@ class _LifeEvent(FlaskEvent):
 class _ConnectEvent(_LifeEvent):
     """A connect handler may also refuse with ``abort(401)`` or by returning a Response.
 
-    One that fails refuses too, whatever an error handler makes of the failure.
+    One that fails refuses too, whatever an error handler makes of the failure. What hooks and
+    middleware return or catch further out lets nobody in whom the handler refused, nor anybody
+    about whom it was not asked.
     """
 
-    __slots__ = ()
+    __slots__ = ('_let_in',)
 
     def handle(self, error: Exception) -> Any:
         if isinstance(error, HTTPException):
@@ -151,5 +153,23 @@ class _ConnectEvent(_LifeEvent):
         return False
 
     def call(self) -> Any:
+        hooked = self.server.hooks is not None
+        self._let_in = False
         result = super().call()
-        return False if isinstance(result, Response) else result
+        return False if _refuses(result) or hooked and not self._let_in else result
+
+    def watched(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        innermost = step is self.handler
+
+        def call(*args: Any) -> Any:
+            self._let_in = False  # stays so if the step raises
+            result = step(*args)
+            self._let_in = (innermost or self._let_in) and not _refuses(result)
+            return result
+
+        return call
+
+
+def _refuses(result: Any) -> bool:
+    """Whether a connect handler keeps the client out by what it returns."""
+    return result is False or isinstance(result, Response)

@@ -23,7 +23,8 @@ _sleep = get_original('time', 'sleep')
 class Task(gevent.Greenlet):
     """A greenlet of the server's loop that other threads may wait for, too."""
 
-    def __init__(self, runtime: Any, run: Callable[..., Any], *args: Any, **options: Any) -> None:
+    def __init__(self, runtime: Any, run: Callable[..., Any], /, *args: Any, **options: Any
+                 ) -> None:
         super().__init__(run, *args, **options)
         self._runtime = runtime
 
@@ -44,7 +45,7 @@ class Task(gevent.Greenlet):
             return
 
 
-def start(runtime: Any, function: Callable[..., Any], *args: Any, **options: Any) -> Task:
+def start(runtime: Any, function: Callable[..., Any], /, *args: Any, **options: Any) -> Task:
     """Run a function in a greenlet of its own, from any thread.
 
     :param runtime: the server's; None starts it on the calling thread's loop.
@@ -97,7 +98,8 @@ class _Owned:
         self._task.kill(block=False)
 
 
-def start_for_client(event: Any, function: Callable[..., Any], *args: Any, **options: Any) -> Task:
+def start_for_client(event: Any, function: Callable[..., Any], /, *args: Any, **options: Any
+                     ) -> Task:
     """Run a function with the context of an event's client, until it returns or the client leaves.
 
     :raises RuntimeError: the event has no client.

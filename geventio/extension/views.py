@@ -63,8 +63,15 @@ class Namespace:
 
     # -- shortcuts with this namespace as default -------------------------------------------------
 
+    def _where(self, namespace: str | None) -> str:
+        """The namespace that is meant: where this one stands for many, that of the event."""
+        own = self.namespace
+        if namespace:
+            return namespace
+        return own if isinstance(own, str) and own != '*' else current_event().nsp
+
     def _options(self, options: dict[str, Any], namespace: str | None) -> dict[str, Any]:
-        return {**options, 'namespace': namespace or self.namespace}
+        return {**options, 'namespace': self._where(namespace)}
 
     def emit(self, event: Any, data: Any = None, room: Any = None, include_self: bool = True,
              namespace: str | None = None, callback: Callable[..., Any] | None = None,
@@ -85,45 +92,45 @@ class Namespace:
              ignore_queue: bool = False) -> Any:
         """Send an event to one client and wait for its answer."""
         return self.server.call(event, data, to=to, sid=sid, timeout=timeout,
-                                namespace=namespace or self.namespace)
+                                namespace=self._where(namespace))
 
     def enter_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
         """Put a client into a room."""
-        self.server.enter_room(sid, room, namespace=namespace or self.namespace)
+        self.server.enter_room(sid, room, namespace=self._where(namespace))
 
     def leave_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
         """Take a client out of a room."""
-        self.server.leave_room(sid, room, namespace=namespace or self.namespace)
+        self.server.leave_room(sid, room, namespace=self._where(namespace))
 
     def close_room(self, room: Any, namespace: str | None = None) -> None:
         """Take everybody out of a room."""
-        self.server.close_room(room, namespace=namespace or self.namespace)
+        self.server.close_room(room, namespace=self._where(namespace))
 
     def rooms(self, sid: str, namespace: str | None = None) -> list[Any]:
         """The rooms of a client, its own among them."""
-        rooms: list[Any] = self.server.rooms(sid, namespace=namespace or self.namespace)
+        rooms: list[Any] = self.server.rooms(sid, namespace=self._where(namespace))
         return rooms
 
     def get_session(self, sid: str, namespace: str | None = None) -> dict[Any, Any]:
         """The dict that belongs to a client in this namespace."""
-        session: dict[Any, Any] = self.server.get_session(sid, namespace or self.namespace)
+        session: dict[Any, Any] = self.server.get_session(sid, self._where(namespace))
         return session
 
     def save_session(self, sid: str, session: dict[Any, Any], namespace: str | None = None
                      ) -> None:
         """Replace that dict's content."""
-        self.server.save_session(sid, session, namespace or self.namespace)
+        self.server.save_session(sid, session, self._where(namespace))
 
     def session(self, sid: str, namespace: str | None = None
                 ) -> AbstractContextManager[dict[Any, Any]]:
         """That dict for a ``with`` block."""
         context: AbstractContextManager[dict[Any, Any]] = self.server.session(
-            sid, namespace or self.namespace)
+            sid, self._where(namespace))
         return context
 
     def disconnect(self, sid: str, namespace: str | None = None) -> None:
         """Disconnect a client from the namespace."""
-        self.server.disconnect(sid, namespace=namespace or self.namespace)
+        self.server.disconnect(sid, namespace=self._where(namespace))
 
 
 def _ignore(*args: Any) -> None:

@@ -171,8 +171,8 @@ def run(owner: Any, app: Any, host: str, port: int, *, stop_timeout: float = STO
                            'stop() first, or use another object for a second server')
     door = owner if isinstance(owner, WSGIDoor) else owner.server
     server = make_server(app, host, port, door, **options)
-    owner.wsgi_server = server
     over = owner._stopped = Event()
+    owner.wsgi_server = server  # from here on stop() may come
     warn_if_late()
     try:
         with _signals(over.set):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import flask
 import pytest
@@ -161,3 +162,17 @@ def test_a_forgotten_one_is_named_when_the_server_starts(socketio, joined, caplo
     del forgotten
     gc.collect()
     assert not list(module._unregistered)
+
+
+def test_it_does_not_keep_the_objects_it_is_registered_with():
+    blueprint = EventBlueprint('b')
+    blueprint.on('x')(lambda: None)
+    blueprint.every(1)(lambda: None)
+    socketio = SocketIO(Flask('app'))
+    socketio.register_blueprint(blueprint)
+    there = weakref.ref(socketio)
+    del socketio
+    gc.collect()
+    assert there() is None
+    blueprint.on('y')(lambda: None)
+    assert blueprint not in module._unregistered

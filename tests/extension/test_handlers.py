@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import gevent
 import pytest
@@ -529,3 +530,54 @@ def test_without_async_handlers_each_ends_before_the_next_begins(app, joined):
     gate.set()
     until(lambda: len(log) == 8)
     assert log[3:] == ['1 ends', '2 begins', '2 ends', '3 begins', '3 ends']
+
+
+@pytest.mark.parametrize(('wanted', 'answer'), [
+    (['/room-1', re.compile('/room-.*'), '*'], '/room-1'),
+    (['*', re.compile('/room-.*')], re.compile('/room-.*')),
+    (['*', re.compile('/table-.*')], '*'),
+    ([re.compile('/table-.*')], None),
+])
+def test_error_handlers_of_many_namespaces(app, client, wanted, answer):
+    socketio = SocketIO(app, namespaces='/room-1')
+    for namespace in wanted:
+        socketio.on_error(namespace)(lambda error, answer=namespace: [str(answer)])
+    socketio.on_error_default(lambda error: [str(None)])
+    socketio.on('fail', namespace=re.compile('/room-.*'))(lambda: 1 / 0)
+    peer = client(socketio)
+    peer.connect('/room-1')
+    assert peer.call('fail', nsp='/room-1') == [[str(answer)]]
+
+
+@pytest.mark.parametrize('namespace', ['*', re.compile('/room-.*')])
+def test_a_class_for_many_namespaces_sends_to_that_of_the_event(app, client, namespace):
+    class Rooms(Namespace):
+        def on_join(self, name):
+            self.enter_room(request.sid, name)
+            self.emit('joined', self.rooms(request.sid)[1:], room=name)
+            return self.session(request.sid).__enter__() == {}
+
+    socketio = SocketIO(app, namespaces='*')
+    rooms = Rooms(namespace)
+    socketio.on_namespace(rooms)
+    peer = client(socketio)
+    for nsp in '/room-1', '/room-2':
+        peer.connect(nsp)
+    peer.emit('join', 'a', nsp='/room-2')
+    assert peer.event('/room-2') == ['joined', ['a']]
+    with pytest.raises(RuntimeError, match='only inside a geventio event handler'):
+        rooms.emit('to whom?')
+
+
+def test_a_handler_without_a_hash(socketio, joined):
+    @dataclass
+    class Handler:
+        calls: list
+
+        def __call__(self, auth):
+            self.calls.append(auth)
+
+    handler = Handler([])
+    socketio.on('connect')(handler)
+    joined()
+    assert handler.calls == [None]

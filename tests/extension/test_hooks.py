@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from flask import abort, g, request
+from flask import Response, abort, g, request
 
 from geventio import ConnectionRefusedError, Namespace, SocketIO
 from geventio.extension.context import FlaskEvent
@@ -168,6 +168,93 @@ def test_middleware_decides_who_gets_in(socketio, client, trace, with_handler):
     client().connect(auth={'token': 'right'})
     assert trace == ([('right', {'token': 'right'})] if with_handler else [])
     until(lambda: socketio.server.stats()['sockets'] == 1)
+
+
+def _answer(socketio):
+    socketio.before_event(lambda: {'error': 'slow down'})
+
+
+def _wrap_result(socketio):
+    socketio.after_event(lambda result: {'result': result})
+
+
+def _wrap_call(socketio):
+    socketio.use(lambda call_next, *args: {'result': call_next(*args)})
+
+
+def _wrap_twice(socketio):
+    _wrap_call(socketio)
+    _wrap_call(socketio)
+
+
+def _catch(socketio):
+    @socketio.use
+    def catch(call_next, *args):
+        try:
+            return call_next(*args)
+        except Exception as error:
+            return {'error': str(error)}
+
+
+def _stop(socketio):
+    socketio.use(lambda call_next, *args: {'error': 'slow down'})
+
+
+def _refuse_inside(socketio):
+    _wrap_call(socketio)
+    socketio.use(lambda call_next, *args: call_next(*args) and False)
+
+
+def _raise(*args):
+    raise ConnectionRefusedError('no')
+
+
+@pytest.mark.parametrize(('around', 'handler'), [
+    (_answer, lambda: None),
+    (_stop, lambda: None),
+    (_refuse_inside, lambda: True),
+    (_wrap_result, lambda: False),
+    (_wrap_call, lambda: False),
+    (_wrap_twice, lambda: False),
+    (_wrap_call, lambda: Response('no', 403)),
+    (_catch, _raise),
+    (_catch, lambda: 1 / 0),
+])
+def test_a_refusal_stays_one_whatever_is_around_the_handler(socketio, client, around, handler):
+    around(socketio)
+    socketio.on('connect')(handler)
+    with pytest.raises(Refused):
+        client().connect()
+    until(lambda: socketio.server.stats()['sockets'] == 0)
+
+
+@pytest.mark.parametrize('around', [_wrap_result, _wrap_call, _wrap_twice, _catch])
+def test_what_is_around_the_handler_keeps_nobody_out_whom_it_lets_in(socketio, joined, around):
+    around(socketio)
+    heard = []
+    socketio.on('connect')(lambda: heard.append('connect'))
+    joined()
+    assert heard == ['connect']
+
+
+def test_middleware_may_ask_the_connect_handler_again(socketio, joined):
+    asked = []
+
+    @socketio.use(event='connect')
+    def again(call_next, auth):
+        try:
+            return call_next(auth)
+        except KeyError:
+            return call_next(auth)
+
+    @socketio.on('connect')
+    def connect():
+        asked.append(1)
+        if len(asked) == 1:
+            raise KeyError
+
+    joined()
+    assert len(asked) == 2
 
 
 def test_what_they_raise_is_the_handlers_error(socketio, joined, trace, caplog):

@@ -119,11 +119,30 @@ def test_options_may_stand_in_the_configuration(app):
     assert socketio.server.config.ping_interval == 25 and socketio.manage_session is True
 
 
-def test_a_misspelt_key_is_told_its_name(app):
-    app.config['SOCKETIO_PING_INTERVALL'] = 7
-    with pytest.raises(ConfigError, match="'SOCKETIO_PING_INTERVALL' .* did you mean "
-                                          "'SOCKETIO_PING_INTERVAL'"):
-        SocketIO(app)
+@pytest.mark.parametrize(('key', 'nearest'), [
+    ('SOCKETIO_PING_INTERVALL', 'SOCKETIO_PING_INTERVAL'),
+    ('SOCKETIO_NAMESPACE', 'SOCKETIO_NAMESPACES'),
+])
+def test_a_key_that_is_nearly_one_is_worth_a_warning(app, caplog, key, nearest):
+    app.config[key] = '/mine'
+    SocketIO(app)
+    record, = caplog.records
+    assert record.levelname == 'WARNING'
+    assert key + ' in the configuration' in record.getMessage()
+    assert f'did you mean {nearest}?' in record.getMessage()
+
+
+def test_resource_in_the_code_counts_more_than_path_in_the_configuration(app):
+    app.config['SOCKETIO_PATH'] = 'from-config'
+    assert SocketIO(app, resource='given').server.config.path == 'given'
+
+
+@pytest.mark.parametrize(('value', 'size'), [(1e8, 100_000_000), (5, 5)])
+def test_sizes_may_be_written_as_powers_of_ten(app, value, size):
+    config = SocketIO(app, max_http_buffer_size=value).server.config
+    assert config.max_http_buffer_size == size and type(config.max_http_buffer_size) is int
+    with pytest.raises(ConfigError, match='max_http_buffer_size must be a whole number'):
+        SocketIO(max_http_buffer_size=0.5).init_app(None)
 
 
 def test_keys_of_others_are_left_alone(app):
@@ -132,10 +151,17 @@ def test_keys_of_others_are_left_alone(app):
     assert SocketIO(app).server.config.path == 'socket.io'
 
 
-def test_a_wrong_value_in_the_configuration(app):
-    app.config['SOCKETIO_PING_TIMEOUT'] = 'soon'
-    with pytest.raises(ConfigError, match='ping_timeout must be a number of seconds'):
+@pytest.mark.parametrize(('key', 'value', 'message'), [
+    ('SOCKETIO_PING_TIMEOUT', 'soon', 'ping_timeout must be a number of seconds'),
+    ('SOCKETIO_MESSAGE_QUEUE', 'redis://', 'message_queue is not supported'),
+])
+def test_a_wrong_value_in_the_configuration(app, key, value, message):
+    app.config[key] = value
+    with pytest.raises(ConfigError, match=message) as error:
         SocketIO(app)
+    assert str(error.value).startswith(key)
+    if key == 'SOCKETIO_PING_TIMEOUT':  # a value that does not count does not matter
+        assert SocketIO(app, ping_timeout=3).server.config.ping_timeout == 3
 
 
 def test_no_application_at_all():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import gevent
 import pytest
 from flask import Flask, current_app, g, has_request_context, request, url_for
 from gevent.event import Event
 
-from geventio import SocketIO, call, disconnect, emit, join_room, rooms
+from geventio import EventBlueprint, SocketIO, call, disconnect, emit, join_room, rooms
 from geventio.extension.periodic import Push
 
 from ..core.support import Runtime
+from ..threads import in_thread
 from ..waiting import until
 from .support import Refused
 
@@ -341,3 +344,88 @@ def test_an_application_made_anew_gets_the_pushes(app, client):
     first.pending()
     gevent.sleep(0.03)
     assert first.pending() == []
+
+
+# -- namespaces, threads, and what stays ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(('owner', 'namespace'), [
+    (SocketIO(), '*'), (SocketIO(), re.compile('/a')), (EventBlueprint('b'), '*'),
+    (EventBlueprint('b', namespace=re.compile('/a')), None)])
+def test_a_push_needs_one_namespace(owner, namespace):
+    with pytest.raises(ValueError, match=r'every\(\) pushes to one namespace'):
+        owner.every(1, namespace=namespace)(lambda: None)
+
+
+def test_a_push_from_another_thread_lives_in_the_loop(app, client):
+    socketio = SocketIO(app)
+    client(socketio).connect()
+    threads = []
+    starts = []
+    runtime = socketio.server.runtime
+    call_later = runtime.call_later
+    runtime.call_later = lambda *args: starts.append(runtime.here()) or call_later(*args)
+    try:
+        push = in_thread(lambda: socketio.every(0.001)(lambda: threads.append(runtime.here())))
+        until(lambda: len(threads) > 2)
+        assert all(starts) and all(threads)
+        in_thread(push.stop)
+        until(lambda: push not in socketio._pushes)
+        count = len(threads)
+        gevent.sleep(0.01)
+        assert len(threads) == count
+    finally:
+        runtime.call_later = call_later
+
+
+def test_a_stopped_push_leaves_nothing(socketio, clock):
+    pushes = [socketio.every(1)(lambda: None) for _ in range(3)]
+    pushes[1].stop()
+    pushes[1].stop()
+    assert socketio._pushes == [pushes[0], pushes[2]]
+    assert len(clock.open_timers()) == 2
+
+
+def test_a_push_of_a_blueprint_for_two_objects(client):
+    calls = []
+    blueprint = EventBlueprint('b')
+    push = blueprint.every(0.001)(lambda: calls.append(current_app.name))
+    objects = [SocketIO(Flask(name)) for name in ('one', 'two')]
+    for each in objects:
+        each.register_blueprint(blueprint)
+        client(each).connect()
+    until(lambda: {'one', 'two'} <= set(calls))
+    push.stop()
+    assert [each._pushes for each in objects] == [[], []]
+    late = SocketIO(Flask('late'))
+    late.register_blueprint(blueprint)
+    del calls[:]
+    client(late).connect()
+    gevent.sleep(0.01)
+    assert calls == []
+
+
+def test_a_push_that_is_stopped_in_a_thread_is_not_called_any_more(socketio, clock):
+    someone(socketio)
+    calls = []
+    push = socketio.every(1)(lambda: calls.append(1))
+    clock.pass_time(1)
+    late = []
+    clock.here = lambda: False  # for stop(): it is called elsewhere
+    clock.post = lambda function, *args: late.append(function)
+    push.stop()
+    clock.pass_time(1)
+    assert calls == [1] and len(late) == 1
+    late[0]()
+    assert clock.open_timers() == [] and socketio._pushes == []
+
+
+def test_a_push_of_a_client_in_a_namespace_it_is_not_known_in(socketio, joined):
+    @socketio.on('start')
+    def start():
+        with pytest.raises(ValueError, match='so every\\(\\) in /other needs to='):
+            socketio.every(1, namespace='/other')(lambda: None)
+        socketio.every(1, namespace='/other', to='room')(lambda: None).stop()
+        return 'refused'
+
+    assert joined().call('start') == ['refused']

@@ -171,3 +171,19 @@ def test_emit_from_the_start_reaches_rooms(app, joined):
             socketio.sleep(0.005)
 
     assert joined(socketio).event() == ['push']
+
+
+def test_arguments_may_have_any_name(socketio, joined):
+    got = []
+
+    def work(**options):
+        got.append(options)
+
+    @socketio.on('start')
+    def start():
+        start_client_task(work, event='e', function=1, runtime=2)
+
+    joined().emit('start')
+    until(lambda: got)
+    socketio.start_background_task(work, function=3, runtime=4).join()
+    assert got == [{'event': 'e', 'function': 1, 'runtime': 2}, {'function': 3, 'runtime': 4}]

@@ -229,3 +229,26 @@ def test_run_and_stop(server):
     assert serving.successful()
     with pytest.raises(RuntimeError, match='not running'):
         server.stop()
+
+
+def test_a_kept_operator_follows_a_namespace_that_comes_and_goes(host):
+    server = Server(namespaces='*')
+    game = server.of('/game')
+    assert game.fetch_sockets() == [] and '/game' not in server.namespaces
+    hosting = host(server)
+    for _ in range(2):
+        one = Client(hosting)
+        sid = one.connect('/game')
+        game.emit('begin')
+        assert one.event('/game') == ['begin']
+        assert [socket.sid for socket in game.fetch_sockets()] == [sid]
+        one.leave('/game')
+        until(lambda: '/game' not in server.namespaces)
+
+
+def test_asking_about_a_namespace_does_not_make_it():
+    server = Server(namespaces='*')
+    for number in range(3):
+        server.of(f'/{number}').emit('e')
+        assert server.room_members('room', f'/{number}') == []
+    assert server.namespaces == {} and server.registry.handlers == {}
