@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
+from ..tools import unable
 from .harness import MissingToolError, ServerProcess, driver, install_clients, node
 
 #: Names of the package.json and of the drivers.
@@ -26,12 +26,6 @@ StartServer = Callable[..., ServerProcess]
 OPTIONS = {'namespaces': ['/', '/spare']}
 
 
-def _unable(reason: str) -> NoReturn:
-    if os.environ.get('CI') == 'true':
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope='session')
 def node_path() -> str:
     """Node, with the clients installed: skipped where that cannot be, except in CI."""
@@ -39,7 +33,7 @@ def node_path() -> str:
         path = node()
         install_clients()
     except MissingToolError as missing:
-        _unable(str(missing))
+        unable(str(missing))
     return path
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from ..clients.harness import MissingToolError, driver, install_clients, node
+from ..tools import unable
 from .transcripts import LIBRARIES, TRANSPORTS, ExampleProcess, Transcript, read_lines
 
 FOLDER = Path(__file__).parent
@@ -28,23 +27,17 @@ PLAYING = 50.0  # seconds for one play over all transports
 Play = Callable[..., dict[str, Transcript]]
 
 
-def _unable(reason: str) -> NoReturn:
-    if os.environ.get('CI') == 'true':
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope='session')
 def node_path() -> str:
     """Node, with the client and the libraries installed: skipped where not, except in CI."""
     for name in NEEDED:
         if importlib.util.find_spec(name) is None:
-            _unable(f'{name} is not installed')
+            unable(f'{name} is not installed')
     try:
         path = node()
         install_clients()
     except MissingToolError as missing:
-        _unable(str(missing))
+        unable(str(missing))
     return path
 
 

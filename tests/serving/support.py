@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
@@ -145,15 +145,6 @@ def main() -> None:
     spawn = Pool(4) if kind == 'pool' else 'default'
     WSGIServer(('127.0.0.1', port), app, handler_class=handler, spawn=spawn,
                **settings).serve_forever()
-
-
-def unable(reason: str) -> NoReturn:
-    """Skip a test for want of a tool, except where everything has to be there."""
-    import pytest
-
-    if os.environ.get('CI') == 'true':
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 # -- processes ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from ..tools import unable
 from .support import (
     HANDSHAKE,
     PATIENCE,
@@ -21,7 +22,6 @@ from .support import (
     open_websocket,
     process,
     served,
-    unable,
 )
 
 ORIGIN = 'https://chat.example.org'

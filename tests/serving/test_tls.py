@@ -23,6 +23,7 @@ from websockets.sync.client import connect
 from geventio.errors import ConfigError
 from geventio.serving import running
 
+from ..tools import unable
 from .support import (
     HANDSHAKE,
     PATIENCE,
@@ -32,7 +33,6 @@ from .support import (
     open_websocket,
     served,
     trusting,
-    unable,
 )
 from .test_running import BOUND, in_thread
 
