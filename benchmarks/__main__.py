@@ -5,120 +5,88 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
-from importlib import metadata
-from importlib.util import find_spec
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from . import machine, report
+from . import build, machine, plot, report
+from .peers import PLAIN, Peer, peers, versions
+from .scenarios import SCENARIOS, Scenario
 
-HERE = Path(__file__).parent
-PYTHON_SERVERS = {'geventio': 'geventio', 'flask-socketio': 'flask_socketio'}
-SCENARIOS = {
-    'echo-100': ['echo', '--clients', '100'],
-    'echo-context-100': ['echo-context', '--clients', '100'],
-    'fanout-100-w8': ['fanout', '--clients', '100', '--window', '8'],
-    'fanout-1000-w1': ['fanout', '--clients', '1000', '--window', '1'],
-    'fanout-1000-w8': ['fanout', '--clients', '1000', '--window', '8'],
-}
-FLASK_ONLY = {'echo-context-100'}
-"""Scenarios that are about what Flask gives to handlers."""
-PACKAGES = ('geventio', 'flask-socketio', 'gevent', 'gevent-websocket', 'greenlet', 'flask')
+RESULTS = Path(__file__).with_name('results')
+LONGEST = 240.0
+"""Seconds that a run may take besides the measured ones."""
 
 
-def node_peer() -> str | None:
-    """The socket.io version that Node finds beside this program, None if there is none."""
-    if not shutil.which('node'):
-        return None
-    ask = 'process.stdout.write(require("socket.io/package.json").version)'
-    done = subprocess.run(['node', '-e', ask], cwd=HERE, capture_output=True, text=True)
-    return done.stdout if done.returncode == 0 else None
-
-
-def commands() -> dict[str, list[str]]:
-    """Servers that can run here, each with its command short of the port."""
-    found = {
-        name: [sys.executable, '-m', f'{__package__}.apps.flask_app', module]
-        for name, module in PYTHON_SERVERS.items()
-        if find_spec(module)
-    }
-    if node_peer():
-        found['node'] = ['node', str(HERE / 'apps' / 'node_app.js')]
-    return found
-
-
-def run(command: list[str], scenario: str, options: argparse.Namespace) -> dict[str, Any]:
+def run(
+    peer: Peer, scenario: Scenario, program: Path, options: argparse.Namespace
+) -> dict[str, Any]:
     """One server, started for it, under one load."""
-    with machine.Server(command, options.server_core) as server:
-        load = [sys.executable, '-m', f'{__package__}.load', *SCENARIOS[scenario]]
+    with machine.Server(peer.command, options.server_core) as server:
+        seconds = max(options.seconds, scenario.seconds)
+        load = [str(program), *scenario.load]
         load += ['--port', str(server.port), '--server-pid', str(server.pid)]
-        load += ['--seconds', str(options.seconds), '--warmup', str(options.warmup)]
+        load += ['--seconds', str(seconds), '--warmup', str(options.warmup)]
         mine = os.times()
         begin, busy, own = time.monotonic(), machine.busy_seconds(), machine.cpu_seconds(server.pid)
-        done = subprocess.run(
-            load,
-            cwd=machine.ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            preexec_fn=machine.prepare(options.generator_core),
-            timeout=options.seconds + options.warmup + 120,
-        )
+        try:
+            done = subprocess.run(
+                load,
+                cwd=machine.ROOT,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                preexec_fn=machine.prepare(options.generator_core),
+                timeout=seconds + LONGEST,
+            )
+            result: dict[str, Any] = json.loads(done.stdout)
+        except subprocess.TimeoutExpired:
+            result = {'exact': False, 'error': f'no end after {seconds + LONGEST:g} s'}
+        except ValueError:
+            result = {'exact': False, 'error': done.stderr[-1000:] or f'status {done.returncode}'}
         now = os.times()
         wall = time.monotonic() - begin
-        own = machine.cpu_seconds(server.pid) - own
+        if server.process.poll() is None:
+            own = machine.cpu_seconds(server.pid) - own
         own += now.children_user + now.children_system
         own -= mine.children_user + mine.children_system
-        try:
-            result: dict[str, Any] = json.loads(done.stdout)
-        except ValueError:
-            result = {'exact': False, 'error': done.stderr[-1000:]}
         result['foreign_cpu'] = max(0.0, (machine.busy_seconds() - busy - own) / wall)
-        if not result['exact']:
+        if result['exact']:
+            result['figure'] = result[scenario.key]
+        else:
             result['server_log'] = server.last_words()
         return result
 
 
-def rounds(options: argparse.Namespace, found: dict[str, list[str]]) -> list[dict[str, Any]]:
+def rounds(
+    found: dict[str, Peer], program: Path, options: argparse.Namespace
+) -> Iterable[dict[str, Any]]:
     """All runs. In each round the servers take turns, and another one begins."""
-    runs = []
-    for scenario in options.scenarios:
-        servers = [s for s in options.servers if s in PYTHON_SERVERS or scenario not in FLASK_ONLY]
+    for name in options.scenarios:
+        scenario = SCENARIOS[name]
+        servers = [s for s in options.servers if found[s].flask or not scenario.flask]
         for number in range(options.rounds):
             shift = number % max(len(servers), 1)
             for server in servers[shift:] + servers[:shift]:
                 for _ in range(1 + options.retries):
-                    result = run(found[server], scenario, options)
+                    result = run(found[server], scenario, program, options)
                     if result['foreign_cpu'] <= report.FOREIGN:
                         break
-                runs.append({'scenario': scenario, 'server': server, 'round': number, **result})
-                what = f'{result["rate"]:,.0f}/s' if result['exact'] else f'VOID: {result["error"]}'
-                print(f'{scenario} round {number + 1} {server}: {what}', file=sys.stderr)
-    return runs
+                if result['exact']:
+                    what = f'{report.figure(result["figure"])} {scenario.unit}'
+                else:
+                    what = f'VOID: {result["error"]}'
+                print(f'{name} round {number + 1} {server}: {what}', file=sys.stderr)
+                yield {'scenario': name, 'server': server, 'round': number, **result}
 
 
-def versions() -> dict[str, str]:
-    found = machine.describe()
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    if peer := node_peer():
-        found['socket.io'] = peer
-        node = subprocess.run(['node', '--version'], capture_output=True, text=True)
-        found['node'] = node.stdout.strip()
-    return found
-
-
-def arguments(found: dict[str, list[str]]) -> argparse.Namespace:
+def arguments(found: dict[str, Peer]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__)
 
-    def listed(known: dict[str, Any], what: str) -> Any:
+    def listed(known: Iterable[str], what: str) -> Any:
         def names(text: str) -> list[str]:
             chosen = text.split(',')
             for name in chosen:
@@ -129,10 +97,17 @@ def arguments(found: dict[str, list[str]]) -> argparse.Namespace:
 
         return names
 
-    for option, known in (('servers', found), ('scenarios', SCENARIOS)):
+    usual = [name for name in found if name != PLAIN]
+    for option, known, default in (
+        ('servers', found, usual),
+        ('scenarios', SCENARIOS, list(SCENARIOS)),
+    ):
         kind = listed(known, option[:-1])
-        text = f'some of {",".join(known)}; default all'
-        parser.add_argument(f'--{option}', type=kind, default=list(known), help=text)
+        text = f'some of {",".join(known)}; default {",".join(default)}'
+        parser.add_argument(f'--{option}', type=kind, default=default, help=text)
+    parser.add_argument(
+        '--speed', action='store_true', help=f'also {PLAIN}: without what geventio[speed] brings'
+    )
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--seconds', type=float, default=3.0, help='measured seconds of a run')
     parser.add_argument('--warmup', type=float, default=1.0, help='seconds before them')
@@ -141,24 +116,50 @@ def arguments(found: dict[str, list[str]]) -> argparse.Namespace:
     )
     parser.add_argument('--server-core', type=int, default=0)
     parser.add_argument('--generator-core', type=int, default=1)
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write all runs to this file')
-    return parser.parse_args()
+    for option, what, name in (
+        ('--json', 'where all runs go', 'latest.json'),
+        ('--plot', 'where the plot goes, an SVG image', 'latest.svg'),
+    ):
+        text = f'{what}; default benchmarks/results/{name}'
+        parser.add_argument(option, type=Path, metavar='FILE', default=RESULTS / name, help=text)
+    parser.add_argument(
+        '--read', type=Path, metavar='FILE', help='measure nothing: show the runs of this JSON file'
+    )
+    options = parser.parse_args()
+    if options.speed and PLAIN not in options.servers:
+        if PLAIN not in found:
+            parser.error('--speed compares with an installed geventio[speed], and it is not')
+        at = options.servers.index('geventio') + 1 if 'geventio' in options.servers else 0
+        options.servers.insert(at, PLAIN)
+    return options
+
+
+def measured(options: argparse.Namespace, found: dict[str, Peer]) -> dict[str, Any]:
+    """The runs with all that they depend on, written to the JSON file after each of them."""
+    everything: dict[str, Any] = {'machine': versions(), 'runs': []}
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    for result in rounds(found, build.generator(), options):
+        everything['runs'].append(result)
+        everything['summary'] = report.summarise(everything['runs'])
+        options.json.write_text(json.dumps(everything, indent=1) + '\n')
+    return everything
 
 
 def main() -> int | str:
-    options = arguments(found := commands())
+    options = arguments(found := peers())
     try:
-        runs = rounds(options, found)
-    except machine.NotStarted as error:
+        everything = (
+            json.loads(options.read.read_text()) if options.read else measured(options, found)
+        )
+    except (build.NotBuilt, machine.NotStarted) as error:
         return str(error)
-    lines = report.summarise(runs)
-    if options.json:
-        everything = {'machine': versions(), 'summary': lines, 'runs': runs}
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(everything, indent=1) + '\n')
-    print(', '.join(f'{name} {version}' for name, version in versions().items()), end='\n\n')
+    lines = report.summarise(everything['runs'])
+    options.plot.parent.mkdir(parents=True, exist_ok=True)
+    options.plot.write_text(plot.svg(lines))
+    print(', '.join(f'{name} {version}' for name, version in everything['machine'].items()))
+    print()
     print(report.table(lines))
-    return 0 if all(run['exact'] for run in runs) else 1
+    return 0 if all(result['exact'] for result in everything['runs']) else 1
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -71,7 +71,7 @@ class NotStarted(Exception):
 class Server:
     """A server process on its own core, from the first accepted connection to its end."""
 
-    def __init__(self, command: list[str], core: int) -> None:
+    def __init__(self, command: Sequence[str], core: int) -> None:
         with socket.socket() as probe:
             probe.bind(('127.0.0.1', 0))
             self.port: int = probe.getsockname()[1]

@@ -5,44 +5,55 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from .scenarios import SCENARIOS
+
 BASE = 'flask-socketio'
 """The server that the others are compared with."""
 BUSY = 0.9
 """Cores; a generator above this may have been what held the server back."""
 FOREIGN = 0.15
 """Cores; more than this used by other processes makes a run doubtful."""
+MEDIANS = ('p50_ms', 'p99_ms', 'server_cpu', 'generator_cpu')
 
 
 def summarise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One line for each scenario and server, in the order in which they first ran."""
+    """One line for each scenario and server, in the order in which they first ran.
+
+    ``ratio`` says how many times as good as the base's the median is, whether more or less is
+    better.
+    """
     lines = []
     for scenario, server in dict.fromkeys((run['scenario'], run['server']) for run in runs):
         own = [run for run in runs if (run['scenario'], run['server']) == (scenario, server)]
         exact = [run for run in own if run['exact']]
-        rates = [run['rate'] for run in exact]
         line: dict[str, Any] = {
             'scenario': scenario,
             'server': server,
             'runs': len(own),
             'exact': len(exact),
         }
-        if rates:
+        if exact:
+            figures = [run['figure'] for run in exact]
+            line.update({key: statistics.median(run[key] for run in exact) for key in MEDIANS})
             line.update(
-                median=statistics.median(rates),
-                lowest=min(rates),
-                highest=max(rates),
-                server_cpu=statistics.median(run['server_cpu'] for run in exact),
-                generator_cpu=statistics.median(run['generator_cpu'] for run in exact),
+                median=statistics.median(figures),
+                lowest=min(figures),
+                highest=max(figures),
                 foreign_cpu=max(run['foreign_cpu'] for run in exact),
-                cost=statistics.median(run['server_cpu'] / run['rate'] * 1e6 for run in exact),
+                cost=None,
             )
+            costs = [run['server_cpu'] / run['rate'] * 1e6 for run in exact if run['rate']]
+            if costs:
+                line['cost'] = statistics.median(costs)
         lines.append(line)
     bases = {line['scenario']: line for line in lines if line['server'] == BASE}
     for line in lines:
         base = bases.get(line['scenario'], {})
-        both = 'median' in line and 'median' in base
-        line['ratio'] = line['median'] / base['median'] if both else None
-        line['base_cost'] = base['cost'] if both and line is not base else None
+        pair = line.get('median'), base.get('median')
+        if SCENARIOS[line['scenario']].less:
+            pair = pair[1], pair[0]
+        line['ratio'] = pair[0] / pair[1] if pair[0] and pair[1] else None
+        line['base_cost'] = base.get('cost') if line is not base else None
     return lines
 
 
@@ -58,26 +69,35 @@ def remarks(line: dict[str, Any]) -> str:
     return '; '.join(found)
 
 
+def figure(number: float) -> str:
+    """A number as a reader wants it: three digits, or all that are before the point."""
+    if number >= 100:
+        return f'{number:,.0f}'
+    return f'{number:.1f}' if number >= 10 else f'{number:.2f}'
+
+
 def table(lines: list[dict[str, Any]]) -> str:
     """The summary in Markdown."""
     rows = [
-        f'| scenario | server | median a second | lowest .. highest | / {BASE} '
-        f'| server CPU | us an event ({BASE}) | generator CPU | exact | remarks |',
-        '|---|---|--:|--:|--:|--:|--:|--:|--:|---|',
+        f'| scenario | server | median | lowest .. highest | unit | times as good as {BASE} '
+        f'| p50 / p99, ms | server CPU | us an event ({BASE}) | generator CPU | exact | remarks |',
+        '|---|---|--:|--:|---|--:|--:|--:|--:|--:|--:|---|',
     ]
     for line in lines:
+        unit = SCENARIOS[line['scenario']].unit
         name = f'| {line["scenario"]} | {line["server"]} '
         exact = f'| {line["exact"]}/{line["runs"]} | {remarks(line)} |'
         if 'median' not in line:
-            rows.append(f'{name}| - | - | - | - | - | - {exact}')
+            rows.append(f'{name}| - | - | {unit} | - | - | - | - | - {exact}')
             continue
         ratio = f'{line["ratio"]:.2f}' if line['ratio'] else '-'
-        cost = f'{line["cost"]:.1f}'
+        late = f'{figure(line["p50_ms"])} / {figure(line["p99_ms"])}' if line['p99_ms'] else '-'
+        cost = '-' if line['cost'] is None else f'{line["cost"]:.1f}'
         if line['base_cost'] is not None:
             cost += f' ({line["base_cost"]:.1f})'
         rows.append(
-            f'{name}| {line["median"]:,.0f} | {line["lowest"]:,.0f} .. {line["highest"]:,.0f} '
-            f'| {ratio} | {line["server_cpu"]:.2f} | {cost} '
-            f'| {line["generator_cpu"]:.2f} {exact}'
+            f'{name}| {figure(line["median"])} '
+            f'| {figure(line["lowest"])} .. {figure(line["highest"])} | {unit} | {ratio} '
+            f'| {late} | {line["server_cpu"]:.2f} | {cost} | {line["generator_cpu"]:.2f} {exact}'
         )
     return '\n'.join(rows)

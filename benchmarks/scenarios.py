@@ -1,0 +1,116 @@
+"""What is measured: names, what the generator is told, and the unit of each figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of load.
+
+    :param text: what happens, in a few words.
+    :param load: the scenario of the generator, with its options.
+    :param unit: of the figure.
+    :param key: the name under which the generator prints the figure.
+    :param less: whether less of it is better.
+    :param flask: whether it is about what Flask gives to handlers, so that only apps of Flask's
+        can run it.
+    :param seconds: the least seconds that are measured.
+    """
+
+    text: str
+    load: tuple[str, ...]
+    unit: str
+    key: str = 'figure'
+    less: bool = False
+    flask: bool = False
+    seconds: float = 0.0
+
+
+def _load(name: str, **options: int) -> tuple[str, ...]:
+    given = [(f'--{option}', str(value)) for option, value in options.items()]
+    return (name, *(word for pair in given for word in pair))
+
+
+SCENARIOS = {
+    'fanout-1000-w1': Scenario(
+        'one event to a room of 1000',
+        _load('fanout', clients=1000, window=1),
+        'deliveries/s',
+    ),
+    'fanout-1000-w8': Scenario(
+        'a room of 1000, eight events on the way',
+        _load('fanout', clients=1000, window=8),
+        'deliveries/s',
+    ),
+    'fanout-100-w8': Scenario(
+        'a room of 100, eight events on the way',
+        _load('fanout', clients=100, window=8),
+        'deliveries/s',
+    ),
+    'echo-100': Scenario(
+        'echo with acknowledgement, 100 clients',
+        _load('echo', clients=100),
+        'acks/s',
+    ),
+    'echo-context-100': Scenario(
+        'echo, reading request and session',
+        _load('echo-context', clients=100),
+        'acks/s',
+        flask=True,
+    ),
+    'rooms-20k': Scenario(
+        'rooms of 20, at 20,000 deliveries/s',
+        _load('rooms', clients=1000, room=20, rate=20_000),
+        'ms (p99)',
+        key='p99_ms',
+        less=True,
+    ),
+    'rooms-max': Scenario(
+        'rooms of 20, most with p99 < 100 ms',
+        _load('rooms-max', clients=1000, room=20, rate=5_000),
+        'deliveries/s',
+    ),
+    'connect': Scenario(
+        'connect and join a room',
+        _load('connect', clients=50),
+        'connects/s',
+    ),
+    'connect-session': Scenario(
+        'connect, reading the session',
+        _load('connect-session', clients=50),
+        'connects/s',
+        flask=True,
+    ),
+    'polling-50': Scenario(
+        'echo over long-polling, 50 clients',
+        _load('polling', clients=50),
+        'acks/s',
+    ),
+    'idle-5000': Scenario(
+        'memory of 5000 idle clients',
+        _load('idle', clients=5000),
+        'KiB a client',
+        less=True,
+        seconds=5.0,
+    ),
+    'idle-context-5000': Scenario(
+        'memory, request and session read',
+        _load('idle-context', clients=5000),
+        'KiB a client',
+        less=True,
+        flask=True,
+        seconds=5.0,
+    ),
+    'binary-1mb-100': Scenario(
+        '1 MB of binary data to 100 clients',
+        _load('binary', clients=100, padding=1_000_000),
+        'MB/s',
+    ),
+    'upload-64k-16': Scenario(
+        'messages of 64 KiB from 16 clients',
+        _load('upload', clients=16, padding=65_536),
+        'MB/s',
+    ),
+}
