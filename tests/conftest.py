@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 from urllib.parse import urlencode
 
 import h11
@@ -27,6 +28,11 @@ from .waiting import until
 # The machine that runs the tests may be busy: how long an example takes says nothing.
 settings.register_profile('patient', deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('patient')
+
+# A shell that starts the tests in the background has them ignore this signal, and with them every
+# server they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TIMEOUT = 5
 

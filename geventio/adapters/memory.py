@@ -66,9 +66,10 @@ class MemoryAdapter:
 
     def disconnect(self, rooms: Collection[Room] | None, except_: Collection[Room],
                    close: bool) -> None:
-        """Disconnect everybody chosen."""
-        for socket in list(self.namespace.rooms.select(rooms, except_)):
-            self.namespace.disconnect(socket, close)
+        """Disconnect everybody chosen; many of them in the next turns of the loop."""
+        namespace = self.namespace
+        for socket in list(namespace.rooms.select(rooms, except_)):
+            namespace.server.runtime.spread(namespace.disconnect, socket, close)
 
     def close_room(self, room: Room) -> None:
         """Take everybody out of a room."""

@@ -79,9 +79,9 @@ class Engine:
             bucket.pop(session, None)
 
     def close_all(self, reason: str = SHUTTING_DOWN) -> None:
-        """End every session."""
+        """End every session; many of them in the next turns of the loop."""
         for session in list(self.sessions.values()):
-            session.end(reason, 1001, 'server shutting down')
+            self.runtime.spread(session.end, reason, 1001, 'server shutting down')
 
     def hello(self, session: Session, may_upgrade: bool) -> str:
         """The open packet for a session.

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Room = Hashable
 
+#: Rooms for which the registry's memory is never given back.
+FEW = 1000
+
 
 class Rooms:
     """The room registry of one namespace.
@@ -23,11 +26,12 @@ class Rooms:
     :ivar members: room -> its sockets (a dict used as an ordered set).
     """
 
-    __slots__ = ('members', 'sockets')
+    __slots__ = ('_most', 'members', 'sockets')
 
     def __init__(self) -> None:
         self.sockets: dict[str, Socket] = {}
         self.members: dict[Room, dict[Socket, None]] = {}
+        self._most = FEW  # rooms there have been since the dict was made
 
     def add(self, socket: Socket) -> None:
         """Let a socket in."""
@@ -54,6 +58,8 @@ class Rooms:
         members = self.members.get(room)
         if members is None:
             members = self.members[room] = {}
+            if len(self.members) > self._most:
+                self._most = len(self.members)
         members[socket] = None
         if socket.rooms is None:
             socket.rooms = {room}
@@ -63,14 +69,15 @@ class Rooms:
     def leave(self, socket: Socket, room: Room) -> None:
         """Take a socket out of a room; a socket cannot leave its own."""
         if socket.rooms and room in socket.rooms:
-            socket.rooms.discard(room)
+            _forget(socket, room)
             self._drop(socket, room)
 
     def close(self, room: Room) -> None:
         """Take everybody out of a room."""
         for socket in self.members.pop(room, ()):
             if socket.rooms:
-                socket.rooms.discard(room)
+                _forget(socket, room)
+        self._shrink()
 
     def rooms_of(self, socket: Socket) -> list[Room]:
         """The rooms of a socket, its own first."""
@@ -118,3 +125,18 @@ class Rooms:
             members.pop(socket, None)
             if not members:
                 del self.members[room]
+                self._shrink()
+
+    def _shrink(self) -> None:
+        """A dict keeps the memory it once needed: begin a new one when most rooms have ended."""
+        if len(self.members) < self._most >> 3 and self._most > FEW:
+            self.members = dict(self.members)
+            self._most = max(FEW, len(self.members))
+
+
+def _forget(socket: Socket, room: Room) -> None:
+    rooms = socket.rooms
+    assert rooms is not None
+    rooms.discard(room)
+    if not rooms:
+        socket.rooms = None

@@ -95,6 +95,9 @@ class Runtime(Protocol):
     def enter(self, job: Job) -> None:
         """The same for callers that are in the loop for certain."""
 
+    def spread(self, function: Callable[..., Any], *args: Any) -> None:
+        """Call a function in the loop: at once, or in a later turn if many are asked for."""
+
     def now(self) -> float:
         """Monotonic seconds."""
 

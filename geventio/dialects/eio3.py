@@ -173,5 +173,5 @@ class Session3(Session):
         rest = self.heard + self._patience - now
         if rest > 0:
             return rest
-        self.end(PING_TIMEOUT, 1001, 'ping timeout')
+        self.engine.runtime.spread(self.end, PING_TIMEOUT, 1001, 'ping timeout')
         return None

@@ -115,8 +115,8 @@ class Session4(Session):
         if self.waiting_since:
             rest = self.waiting_since + config.ping_timeout + config.ping_grace - now
             if rest > 0:
-                return rest
-            self.end(PING_TIMEOUT, 1001, 'ping timeout')
+                return min(rest, config.ping_interval)  # the answer may still come
+            self.engine.runtime.spread(self.end, PING_TIMEOUT, 1001, 'ping timeout')
             return None
         rest = self.heard + config.ping_interval - now
         if rest > 0:

@@ -175,12 +175,17 @@ class Server(WSGIServer):
         handler.handle()
 
     def wrap_socket_and_handle(self, sock: Any, address: Any) -> None:
+        options = {**self.ssl_args, 'do_handshake_on_connect': False}
         try:
-            with gevent.Timeout(TLS_HANDSHAKE_TIMEOUT, TimeoutError):
-                tls = self.wrap_socket(sock, **self.ssl_args)
-        except OSError:  # no TLS, another version, nothing at all: the client's own fault
+            tls = self.wrap_socket(sock, **options)
+        except OSError:  # the client has gone
             return
-        with tls:
+        with tls:  # the server may end during the handshake
+            try:
+                with gevent.Timeout(TLS_HANDSHAKE_TIMEOUT, TimeoutError):
+                    tls.do_handshake()
+            except OSError:  # no TLS, another version, nothing at all: the client's own fault
+                return
             self.handle(tls, address)
 
     # -- ending ---------------------------------------------------------------------------------

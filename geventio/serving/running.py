@@ -219,7 +219,7 @@ def shut_down(server: Server, timeout: float = STOP_TIMEOUT) -> None:
     try:
         while True:
             gevent.sleep(0.01)  # nothing announces the last of all these
-            busy = server.close_idle()
+            busy = server.close_idle() or engine is not None and bool(engine.sessions)
             handlers = runtime.workers.busy if runtime is not None else 0
             open_sockets = [transport for transport in open_sockets if transport.sock is not None]
             if not (busy or handlers or open_sockets):

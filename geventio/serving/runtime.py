@@ -21,6 +21,7 @@ from ..config import Config
 from ..errors import TimeoutError
 from ..transports.outbox import Outbox
 from .clock import Wheel
+from .turns import Turns
 from .workers import Workers
 
 #: Seconds another thread waits until the loop has done what it asked for.
@@ -58,6 +59,7 @@ class Runtime:
         self.start = self.workers.start
         self.enter = self.workers.enter
         self.schedule = self.wheel.schedule
+        self.spread = Turns(self.loop).call
         self.now: Callable[[], float] = monotonic
         self.sleep: Callable[[float], None] = gevent.sleep
         self.on_wait: Callable[[_Waiter], None] | None = None

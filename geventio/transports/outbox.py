@@ -74,17 +74,13 @@ class Outbox:
         if len(dirty) <= SLICE:
             _send(dirty)
             return
-        self._slices.append(dirty)
-        if len(self._slices) == 1:
+        under_way = bool(self._slices)
+        self._slices.extend([dirty[start:start + SLICE] for start in range(0, len(dirty), SLICE)])
+        if not under_way:
             self._flush_slice()
 
     def _flush_slice(self) -> None:
-        dirty = self._slices[0]
-        _send(dirty[:SLICE])
-        if len(dirty) > SLICE:
-            self._slices[0] = dirty[SLICE:]
-        else:
-            self._slices.popleft()
+        _send(self._slices.popleft())
         if self._slices:
             # A timer, because callbacks run on in the same pass, without a look at the sockets.
             if self._timer is None:

@@ -133,7 +133,7 @@ class WebSocketTransport:
         self._done = True
         session = self.session
         if session is not None:
-            session.end(TRANSPORT_CLOSE, code)
+            self.runtime.spread(session.end, TRANSPORT_CLOSE, code)
         elif self._linger is not None:  # the answer to our close frame
             self._release()
 
@@ -211,7 +211,7 @@ class WebSocketTransport:
         session, self.session = self.session, None
         self._release()
         if session is not None:
-            session.end(reason)
+            self.runtime.spread(session.end, reason)
 
     def close(self, code: int | None, reason: str) -> None:
         """Send what waits and a close frame, then wait a moment for the peer's."""

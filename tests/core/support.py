@@ -68,6 +68,9 @@ class Runtime:
     def ask(self, function, *args):
         return function(*args)
 
+    def spread(self, function, *args):
+        function(*args)
+
     def push(self, transport, item):
         transport.out.append(item)
 

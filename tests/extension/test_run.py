@@ -311,13 +311,14 @@ geventio.extension.reloader.PATIENCE = 0.5
 """ + APP + """
 @app.get('/block')
 def block():
+    print('blocking', flush=True)
     ctypes.CDLL(None).sleep(60)
 """ + RUN
     with program(tmp_path, text) as running:
         first = running.pid()
         with socket.create_connection(('127.0.0.1', running.port), PATIENCE) as blocking:
             blocking.sendall(b'GET /block HTTP/1.0\r\n\r\n')
-            gevent.sleep(0.2)  # until it blocks; it cannot say so
+            running.wrote('blocking')
             touch(tmp_path / 'program.py')
             assert running.pid(first) != first
 

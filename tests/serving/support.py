@@ -25,6 +25,9 @@ FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 PATIENCE = 10.0  # seconds anything may take
 HANDSHAKE = '/socket.io/?EIO=4&transport='
+UPGRADE = (f'GET {HANDSHAKE}websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n'
+           'Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
+           'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n').encode()
 
 # -- the application ------------------------------------------------------------------------
 
@@ -198,6 +201,17 @@ class Process:
         self.until(connects, 'the first connection')
         return self
 
+    def serves(self) -> Process:
+        """Wait until it answers: gunicorn listens before there is a worker."""
+        def answers() -> bool:
+            with contextlib.suppress(OSError, http.client.HTTPException), \
+                    contextlib.closing(Poller(self.port)) as plain:
+                return plain.request('GET', '/hello')[0] == 200
+            return False
+
+        self.until(answers, 'the first answer')
+        return self
+
     def wrote(self, text: str) -> None:
         """Wait until it has written something."""
         self.until(lambda: text in self.log, repr(text))
@@ -307,22 +321,31 @@ class Poller:
 @contextlib.contextmanager
 def client(url: str, transports: list[str] | None = None, *, verify: bool | str = True,
            socketio_path: str = 'socket.io', **headers: str) -> Iterator[Any]:
-    """A connected client of the python-socketio package; everything of it is closed."""
+    """A connected client of the python-socketio package; everything of it is closed.
+
+    It leaves by CLOSE and lets the server end the connection: of what its ``disconnect`` sends the
+    last may be lost, and the session stays.
+    """
     import requests
     import socketio
+    from engineio.packet import CLOSE, Packet
 
     with requests.Session() as session:
         session.trust_env = False
         session.verify = verify
         session.headers.update(headers)  # of its own accord it sends them with the first only
         peer = socketio.Client(reconnection=False, handle_sigint=False, http_session=session,
+                               request_timeout=PATIENCE,
                                websocket_extra_options={'suppress_origin': True})
-        peer.connect(url, headers, transports=transports, wait_timeout=int(PATIENCE),
-                     socketio_path=socketio_path)
         try:
+            peer.connect(url, headers, transports=transports, wait_timeout=int(PATIENCE),
+                         socketio_path=socketio_path)
             yield peer
         finally:
-            peer.disconnect()
+            tasks = [peer.eio.write_loop_task, peer.eio.read_loop_task]
+            peer.eio._send_packet(Packet(CLOSE))
+            for task in filter(None, tasks):  # a request of theirs would open the session again
+                task.join(PATIENCE)
             if peer.eio.ws is not None:
                 peer.eio.ws.shutdown()
 
@@ -344,22 +367,30 @@ def trusting() -> ssl.SSLContext:
     return context
 
 
-if __name__ == '__main__':
-    main()
+def trusting_threads() -> ssl.SSLContext:
+    """The same for a client that reads and writes in two threads, as that of ``websockets``.
+
+    OpenSSL loses what one thread writes while the other takes in the session tickets, which
+    TLS 1.3 sends after the handshake.
+    """
+    context = trusting()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def leave_a_waiting_poll(server: Process) -> None:
     """A client goes away while its GET waits; its session must end at once."""
-    plain = Poller(server.port)
+    with contextlib.closing(Poller(server.port)) as plain:
+        def sessions() -> int:
+            found: int = json.loads(plain.request('GET', '/counts')[1])['sessions']
+            return found
 
-    def sessions() -> int:
-        found: int = json.loads(plain.request('GET', '/counts')[1])['sessions']
-        return found
+        server.until(lambda: sessions() == 0, 'the end of all sessions')
+        with contextlib.closing(Poller(server.port).open()) as poller:
+            poller.park()
+            server.until(lambda: sessions() == 1, 'the session')
+        server.until(lambda: sessions() == 0, 'the end of the session')
 
-    server.until(lambda: sessions() == 0, 'the end of all sessions')
-    poller = Poller(server.port).open()
-    poller.park()
-    server.until(lambda: sessions() == 1, 'the session')
-    poller.close()
-    server.until(lambda: sessions() == 0, 'the end of the session')
-    plain.close()
+
+if __name__ == '__main__':
+    main()

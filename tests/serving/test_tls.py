@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import gevent.socket
 import gevent.ssl
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -24,6 +25,7 @@ from geventio.errors import ConfigError
 from geventio.serving import running
 
 from ..tools import unable
+from ..waiting import until
 from .support import (
     HANDSHAKE,
     PATIENCE,
@@ -33,6 +35,7 @@ from .support import (
     open_websocket,
     served,
     trusting,
+    trusting_threads,
 )
 from .test_running import BOUND, in_thread
 
@@ -67,8 +70,9 @@ def test_tls(tmp_path: Path, certificate: tuple[str, str]) -> None:
             poller.post(packet)
             assert poller.get() == answer
         address = f'wss://127.0.0.1:{process.port}'
-        with connect(address + HANDSHAKE + 'websocket', ssl=trusting()) as websocket, connect(
-            address + poller.path.replace('polling', 'websocket'), ssl=trusting()
+        context = trusting_threads()
+        with connect(address + HANDSHAKE + 'websocket', ssl=context) as websocket, connect(
+            address + poller.path.replace('polling', 'websocket'), ssl=context
         ) as upgraded:
             upgraded.send('2probe')
             assert upgraded.recv(PATIENCE) == '3probe'
@@ -79,6 +83,7 @@ def test_tls(tmp_path: Path, certificate: tuple[str, str]) -> None:
                     assert peer.recv(PATIENCE) == answer
             poller.path = HANDSHAKE + 'polling'
             poller.open().park()
+            assert hello_over_tls(process.port)[0] == 200  # what was sent before has arrived
             process.send(signal.SIGTERM)
             assert poller.answer() == (200, '1')
             for peer in (websocket, upgraded):
@@ -117,7 +122,7 @@ def test_every_kind_of_context_waits_without_holding_up_others(
     def work(port: int) -> Any:
         url = f'wss://127.0.0.1:{port}{HANDSHAKE}websocket'
         with socket.create_connection(('127.0.0.1', port), PATIENCE) as silent, connect(
-            url, ssl=trusting(), server_hostname='localhost'
+            url, ssl=trusting_threads(), server_hostname='localhost'
         ) as websocket:
             open_websocket(websocket).send('421["echo",1]')
             got = websocket.recv(PATIENCE)
@@ -129,6 +134,17 @@ def test_every_kind_of_context_waits_without_holding_up_others(
     with in_thread(extension, work) as results:
         extension.run(app, port=0, ssl_context=contexts(certificate)[kind])
     assert results == ['431[1]']
+
+
+def test_a_handshake_does_not_outlive_the_server(certificate: tuple[str, str]) -> None:
+    app, extension = create_app({})
+    server = running.make_server(app, '127.0.0.1', 0, extension.server,
+                                 ssl_context=contexts(certificate)['plain'])
+    server.start()
+    with gevent.socket.create_connection(('127.0.0.1', server.server_port), PATIENCE) as silent:
+        until(lambda: len(server.pool) == 1)
+        running.shut_down(server, 0)
+        assert silent.recv(1) == b''
 
 
 def test_a_context_serves_twice(certificate: tuple[str, str]) -> None:
@@ -159,7 +175,7 @@ def test_an_encrypted_key_and_clients_with_certificates(
         extension.run(app, port=0, certfile=cert, keyfile=closed, keyfile_password='wrong')
 
     def work(port: int) -> Any:
-        known = trusting()
+        known = trusting_threads()
         known.load_cert_chain(cert, key)
         with connect(f'wss://127.0.0.1:{port}{HANDSHAKE}websocket', ssl=known) as websocket:
             open_websocket(websocket)
@@ -198,8 +214,8 @@ def test_tls_with_clients_that_go_wrong(tmp_path: Path, certificate: tuple[str, 
                     while sock.recv(1000):
                         pass
         # What does not fit into the socket's buffer goes out as the client reads.
-        with connect(f'wss://127.0.0.1:{process.port}{HANDSHAKE}websocket', ssl=trusting(),
-                     max_size=None, max_queue=1) as websocket:
+        with connect(f'wss://127.0.0.1:{process.port}{HANDSHAKE}websocket',
+                     ssl=trusting_threads(), max_size=None, max_queue=1) as websocket:
             open_websocket(websocket)
             text = json.dumps('y' * 900_000)
             for number in range(8):

@@ -19,6 +19,7 @@ from .support import (
     HANDSHAKE,
     PASSWORD,
     PATIENCE,
+    UPGRADE,
     Poller,
     Process,
     client,
@@ -61,12 +62,15 @@ def test_handlers_see_what_middleware_made_of_the_request(
 
 
 def test_a_client_can_end_its_session(proxied: Process) -> None:
-    poller = Poller(proxied.port).open()
-    poller.post('421["echo",1]')
-    assert poller.get() == '431[1]'
-    poller.post('1')
-    assert poller.request('GET', poller.path)[0] == 400
-    poller.close()
+    with contextlib.closing(Poller(proxied.port).open()) as poller:
+        poller.post('421["echo",1]')
+        assert poller.get() == '431[1]'
+        poller.post('1')
+        # A GET that comes in the same turn of the loop as the POST still gets a noop.
+        answer = poller.request('GET', poller.path)
+        if answer == (200, '6'):
+            answer = poller.request('GET', poller.path)
+        assert answer[0] == 400
 
 
 @pytest.fixture(scope='module', params=['auth', 'closed'])
@@ -154,13 +158,12 @@ def test_the_end_of_a_websocket_is_clean(foreign: Process) -> None:
         open_websocket(websocket).send('\0')
         with pytest.raises(ConnectionClosed):
             websocket.recv(PATIENCE)
-    for how in ('close', 'reset'):
-        with connect(websocket_url(foreign)) as websocket:
-            open_websocket(websocket)
-            if how == 'reset':
-                websocket.socket.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-                websocket.socket.close()
+    with connect(websocket_url(foreign)) as websocket:
+        open_websocket(websocket)
+    with socket.create_connection(('127.0.0.1', foreign.port), PATIENCE) as sock:
+        sock.sendall(UPGRADE)
+        assert sock.recv(1000).startswith(b'HTTP/1.1 101')
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))  # a reset
 
     def counts() -> dict[str, int]:
         plain = Poller(foreign.port)
