@@ -181,11 +181,15 @@ class Server(WSGIServer):
         except OSError:  # the client has gone
             return
         with tls:  # the server may end during the handshake
+            me = getcurrent()
+            self._idle.add(me)
             try:
                 with gevent.Timeout(TLS_HANDSHAKE_TIMEOUT, TimeoutError):
                     tls.do_handshake()
             except OSError:  # no TLS, another version, nothing at all: the client's own fault
                 return
+            finally:
+                self._idle.discard(me)
             self.handle(tls, address)
 
     # -- ending ---------------------------------------------------------------------------------

@@ -136,14 +136,18 @@ def test_every_kind_of_context_waits_without_holding_up_others(
     assert results == ['431[1]']
 
 
-def test_a_handshake_does_not_outlive_the_server(certificate: tuple[str, str]) -> None:
+@pytest.mark.parametrize('seconds', [0, PATIENCE])
+def test_a_handshake_does_not_outlive_the_server(
+    certificate: tuple[str, str], seconds: float
+) -> None:
     app, extension = create_app({})
     server = running.make_server(app, '127.0.0.1', 0, extension.server,
                                  ssl_context=contexts(certificate)['plain'])
     server.start()
     with gevent.socket.create_connection(('127.0.0.1', server.server_port), PATIENCE) as silent:
         until(lambda: len(server.pool) == 1)
-        running.shut_down(server, 0)
+        with gevent.Timeout(PATIENCE / 2):  # nobody waits for one that has asked nothing
+            running.shut_down(server, seconds)
         assert silent.recv(1) == b''
 
 
