@@ -6,6 +6,7 @@ checked in ``config``, handlers in ``registry``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -58,6 +59,20 @@ def as_namespace(namespace: Any) -> str:
     if isinstance(namespace, str):
         return str(namespace) or '/'
     raise TypeError(f"namespace must be a str such as '/chat', not {namespace!r}")
+
+
+def as_namespace_key(namespace: Any, default: str = '/') -> Any:
+    """What handlers are registered for: a name, ``'*'`` or a compiled pattern.
+
+    :param default: what None and the empty name stand for.
+    :raises TypeError: none of these.
+    """
+    if namespace is None or namespace == '':
+        return default
+    if isinstance(namespace, (str, re.Pattern)):
+        return namespace
+    raise TypeError("namespace must be a str such as '/chat', '*' or a compiled pattern, not "
+                    f'{namespace!r}')
 
 
 def as_sid(sid: Any, argument: str = 'sid') -> str:

@@ -15,7 +15,7 @@ from .acks import Ack, Collector, Done
 from .event import Connect, Disconnect
 from .load import begin
 from .parcel import Parcel
-from .rooms import Room, Rooms
+from .rooms import Rooms
 from .session import FORCED_SERVER_CLOSE, SLOW_CLIENT
 
 if TYPE_CHECKING:
@@ -152,11 +152,6 @@ class Namespace:
     def packets(self, event: Any, args: Collection[Any], id: int | None = None) -> Encoded:
         """An event as transport packets; see :meth:`SocketIOServer.packets`."""
         return self.server.packets(self.name, event, args, id)
-
-    def emit(self, event: Any, args: Collection[Any], rooms: Collection[Room] | None = None,
-             except_: Collection[Room] = (), volatile: bool = False, local: bool = False) -> None:
-        """Send an event to some rooms (None: everybody) less the members of others."""
-        self.adapter.broadcast(Parcel(self.packets(event, args)), rooms, except_, volatile, local)
 
     def next_ack(self) -> int:
         """A fresh id for an ack; one counter serves every socket of the namespace."""

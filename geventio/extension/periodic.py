@@ -45,7 +45,7 @@ class Push:
         self._turn = 0
         self._running = False
         self._stopped = False
-        self._copies: WeakSet[Push] = WeakSet()
+        self._copies: WeakSet[Push] | None = None
         self.home: list[Push] | None = None
         functools.update_wrapper(self, function)
 
@@ -56,6 +56,8 @@ class Push:
         """The same push for one more SocketIO object; ``stop`` of this one ends it as well."""
         push = Push(self.interval, self.function, self.namespace, self.target)
         push._stopped = self._stopped
+        if self._copies is None:
+            self._copies = WeakSet()
         self._copies.add(push)
         return push
 
@@ -79,7 +81,7 @@ class Push:
             self._leave()
         else:
             self._server.act(self._leave)
-        for push in list(self._copies):
+        for push in list(self._copies or ()):
             push.stop()
 
     def _leave(self) -> None:

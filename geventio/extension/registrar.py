@@ -6,12 +6,11 @@ object. Acting on it lives in ``extension``, ``hooks`` and the server's registry
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..core.checks import as_rooms
-from ..core.registry import check_handler
+from ..core.checks import as_namespace_key, as_rooms
+from ..core.registry import check_function, check_handler
 from .hooks import Middleware
 from .periodic import Push
 from .views import Namespace
@@ -36,12 +35,7 @@ class Registrar:
 
     def _namespace(self, namespace: Any) -> Any:
         """A namespace to register for: a name, ``'*'`` or a compiled pattern."""
-        if namespace is None or namespace == '':
-            return self.default_namespace
-        if not isinstance(namespace, (str, re.Pattern)):
-            raise TypeError("namespace must be a str such as '/chat', '*' or a compiled pattern, "
-                            f'not {namespace!r}')
-        return namespace
+        return as_namespace_key(namespace, self.default_namespace)
 
     # -- handlers -------------------------------------------------------------------------------
 
@@ -229,3 +223,4 @@ class Registrar:
 def _check_function(what: str, function: Any) -> None:
     if not callable(function):
         raise ValueError(f'{what} must be callable, not {function!r}')
+    check_function(what, function)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+from ..core.checks import as_namespace_key
 from ..core.registry import takes
 from .context import current_event
 
@@ -27,10 +26,7 @@ class Namespace:
     """
 
     def __init__(self, namespace: Any = None) -> None:
-        if not isinstance(namespace, (str, re.Pattern, NoneType)):
-            raise TypeError("namespace must be a str such as '/chat', '*' or a compiled pattern, "
-                            f'not {namespace!r}')
-        self.namespace = namespace or '/'
+        self.namespace = as_namespace_key(namespace)
         self.socketio: SocketIO = None  # type: ignore[assignment]
 
     @property

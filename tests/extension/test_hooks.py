@@ -326,7 +326,16 @@ def test_none_costs_nothing(socketio):
     assert 'offered' not in FlaskEvent.__slots__
 
 
+async def coroutine(*args):
+    """What nobody here would await."""
+
+
 @pytest.mark.parametrize(('register', 'error', 'message'), [
+    (lambda s: s.before_event(coroutine), TypeError, 'before_event must not be a coroutine'),
+    (lambda s: s.use(coroutine), TypeError, 'middleware must not be a coroutine'),
+    (lambda s: s.on_start(coroutine), TypeError, 'on_start must not be a coroutine'),
+    (lambda s: s.every(1)(coroutine), TypeError, 'every must not be a coroutine'),
+    (lambda s: s.on_error()(coroutine), TypeError, 'exception_handler must not be a coroutine'),
     (lambda s: s.before_event(3), ValueError, 'before_event must be callable, not 3'),
     (lambda s: s.after_event('x'), ValueError, "after_event must be callable, not 'x'"),
     (lambda s: s.use(namespace='/a')(None), ValueError, 'middleware must be callable, not None'),

@@ -6,11 +6,11 @@ state: ``manager``, ``eio`` and ``environ`` are views, made when they are asked 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ...core.checks import as_namespace_key
 from ...serving.server import Server
 from ..views import Namespace
 from .engineio import EngineIO
@@ -80,10 +80,7 @@ class ReachedServer(Server):
         """
         if not isinstance(event, str):
             raise TypeError(f'event must be the name of an event, a str, not {event!r}')
-        where = namespace or '/'
-        if not isinstance(where, (str, re.Pattern)):
-            raise TypeError("namespace must be a str such as '/chat', '*' or a compiled pattern, "
-                            f'not {namespace!r}')
+        where = as_namespace_key(namespace)
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self.registry.add(event, RawHandler(function, event, where), where)
