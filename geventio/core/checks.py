@@ -19,6 +19,8 @@ def as_rooms(rooms: Any, argument: str = 'to') -> tuple[Room, ...]:
 
     :raises TypeError: something that cannot be a room.
     """
+    if rooms.__class__ is str:
+        return (rooms,)
     if rooms is None:
         return ()
     names = tuple(rooms) if isinstance(rooms, (list, tuple, set, frozenset)) else (rooms,)

@@ -22,10 +22,9 @@ class Parcel:
 
     def item(self, encoding: Any) -> Any:
         """The parcel as ``encoding`` wants it."""
-        try:
-            return self._items[encoding]
-        except KeyError:
+        item = self._items.get(encoding)
+        if item is None:
             packets = self.packets
             item = self._items[encoding] = (
                 encoding.text(packets) if packets.__class__ is str else encoding.pack(packets))
-            return item
+        return item

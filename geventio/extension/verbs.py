@@ -64,10 +64,9 @@ def emit(event: Any, *args: Any, namespace: str | None = None,
             else:
                 runtime.post(socket.send, packets)
             return
-    left_out = as_rooms(skip_sid, 'skip_sid')
     if not include_self and current.socket is not None:
-        left_out += (current.sid,)
-    current.server.emit_args(event, flat(args), to, left_out, namespace or current.nsp,
+        skip_sid = (*as_rooms(skip_sid, 'skip_sid'), current.sid)
+    current.server.emit_args(event, flat(args), to, skip_sid, namespace or current.nsp,
                              callback, except_, volatile, local, timeout)
 
 

@@ -56,6 +56,7 @@ class Runtime:
         self.wheel = Wheel(self.loop)
         self.push = self.outbox.push
         self.push_many = self.outbox.push_many
+        self.pace = self.outbox.pace
         self.start = self.workers.start
         self.enter = self.workers.enter
         self.schedule = self.wheel.schedule

@@ -149,7 +149,9 @@ class Server(SocketIOServer, WSGIDoor):
         """
         namespace = as_namespace(namespace)
         rooms = None if to is None else as_rooms(to)
-        left_out = as_rooms(except_, 'except_') + as_rooms(skip_sid, 'skip_sid')
+        left_out = () if except_ is None else as_rooms(except_, 'except_')
+        if skip_sid is not None:
+            left_out += as_rooms(skip_sid, 'skip_sid')
         if timeout is not None:
             as_timeout(timeout)
         if callback is not None:

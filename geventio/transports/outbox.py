@@ -2,17 +2,21 @@
 
 ``Outbox`` is the only caller of a socket's ``send`` for WebSocket frames. Pushing never blocks
 and never writes; one loop callback a turn takes every transport that has something and sends it,
-joined. Broadcasts to many are sent in slices, so that the loop reads in between.
+joined. Two rules keep a busy loop fair: broadcasts to many are sent in slices, so that the loop
+reads in between; and a turn that reads for long sends in between, as long as it has read.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from time import monotonic
 from typing import Any
 
-#: Sends of one broadcast between two looks at the loop.
+#: Fewest sends of one broadcast between two looks at the loop.
 SLICE = 200
+#: Seconds a turn may read before it sends.
+READING = 0.02
 
 _join = b''.join
 
@@ -23,14 +27,16 @@ class Outbox:
     :param loop: gevent's event loop.
     """
 
-    __slots__ = ('_dirty', '_loop', '_planned', '_slices', '_timer')
+    __slots__ = ('_dirty', '_loop', '_planned', '_since', '_slices', '_timer')
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
         self._dirty: list[Any] = []
         self._planned = False
+        self._since = 0.0  # when the loop last began to read
         self._slices: deque[list[Any]] = deque()
-        self._timer: Any = None
+        # A timer, because callbacks run on in the same pass, without a look at the sockets.
+        self._timer = loop.timer(0.0)
 
     def push(self, transport: Any, item: Any) -> None:
         """Queue one item for one transport."""
@@ -39,8 +45,7 @@ class Outbox:
             transport.out = item
             self._dirty.append(transport)
             if not self._planned:
-                self._planned = True
-                self._loop.run_callback(self._flush)
+                self._plan()
         elif out.__class__ is bytes:
             transport.out = [out, item]
         else:
@@ -65,28 +70,51 @@ class Outbox:
             else:
                 out.append(item)
         if self._dirty and not self._planned:
-            self._planned = True
-            self._loop.run_callback(self._flush)
+            self._plan()
+
+    def pace(self) -> None:
+        """A reader has read and handled what came: send, if this turn has read for long."""
+        if self._planned and (reading := monotonic() - self._since) > READING:
+            self._cut()
+            self._spend(reading)
+
+    def _plan(self) -> None:
+        self._planned = True
+        self._since = monotonic()
+        self._loop.run_callback(self._flush)
 
     def _flush(self) -> None:
+        """The end of a turn. What goes to few overtakes slices."""
         self._planned = False
-        dirty, self._dirty = self._dirty, []
-        if len(dirty) <= SLICE:
+        if len(self._dirty) > SLICE:
+            self._cut()
+            if not self._timer.active:
+                self._spend(0.0)
+        else:
+            dirty, self._dirty = self._dirty, []
             _send(dirty)
-            return
-        under_way = bool(self._slices)
-        self._slices.extend([dirty[start:start + SLICE] for start in range(0, len(dirty), SLICE)])
-        if not under_way:
-            self._flush_slice()
 
-    def _flush_slice(self) -> None:
-        _send(self._slices.popleft())
-        if self._slices:
-            # A timer, because callbacks run on in the same pass, without a look at the sockets.
-            if self._timer is None:
-                self._timer = self._loop.timer(0.0)
-            self._timer.stop()
-            self._timer.start(self._flush_slice)
+    def _cut(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        self._slices.extend([dirty[start:start + SLICE] for start in range(0, len(dirty), SLICE)])
+
+    def _next(self) -> None:
+        """Another turn has begun."""
+        self._timer.stop()
+        self._spend(monotonic() - self._since)
+
+    def _spend(self, share: float) -> None:
+        """Send slices for some seconds, at least one; the rest in the next turn."""
+        slices = self._slices
+        now = end = monotonic() + share
+        while slices:
+            _send(slices.popleft())
+            now = monotonic()
+            if now >= end:
+                break
+        self._since = now
+        if slices and not self._timer.active:
+            self._timer.start(self._next)
 
 
 def _send(transports: list[Any]) -> None:

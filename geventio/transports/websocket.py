@@ -97,6 +97,7 @@ class WebSocketTransport:
             data = b''
         if data:
             self._feed(data)
+            self.runtime.pace()
         else:
             self.lost(TRANSPORT_CLOSE)
 

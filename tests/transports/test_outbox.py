@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from geventio.core.parcel import Parcel
-from geventio.transports.outbox import SLICE, Outbox
+from geventio.transports import outbox as outbox_module
+from geventio.transports.outbox import READING, SLICE, Outbox
 
 
 class Loop:
@@ -32,12 +33,15 @@ class Loop:
 class Timer:
     def __init__(self, loop):
         self.loop = loop
+        self.active = False
 
     def start(self, callback):
+        assert not self.active
+        self.active = True
         self.loop.timers.append(callback)
 
     def stop(self):
-        pass
+        self.active = False
 
 
 class Encoding:
@@ -168,3 +172,58 @@ def test_broadcasts_leave_in_slices_and_small_ones_overtake(outbox, loop):
         pass
     assert [t.sent for t in many[:-1]] == [[b'all']] * (2 * SLICE)
     assert many[-1].sent == [b'all!']
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What the outbox takes for the time; sending one byte takes a second."""
+    clock = [100.0]
+    monkeypatch.setattr(outbox_module, 'monotonic', lambda: clock[0])
+    return clock
+
+
+class Slow(Transport):
+    def __init__(self, clock):
+        super().__init__(Encoding())
+        self.clock = clock
+
+    def send(self, data):
+        self.clock[0] += len(data)
+        return super().send(data)
+
+
+def test_a_turn_that_reads_for_long_sends_in_between(outbox, loop, clock):
+    transport = Transport()
+    outbox.push(transport, b'a')
+    clock[0] += 0.9 * READING
+    outbox.pace()
+    assert transport.sent == []
+    clock[0] += 0.2 * READING
+    outbox.pace()
+    assert transport.sent == [b'a']
+    outbox.push(transport, b'b')
+    outbox.pace()  # what was sent in between counts for this turn
+    assert transport.sent == [b'a']
+    loop.turn()
+    assert transport.sent == [b'a', b'b']
+    assert not loop.turn()
+
+
+def test_nothing_to_send_needs_no_pace(outbox, loop, clock):
+    clock[0] += 10 * READING
+    outbox.pace()
+    assert not loop.turn()
+
+
+def test_sending_gets_as_much_time_as_reading_had(outbox, loop, clock):
+    many = [Slow(clock) for _ in range(5 * SLICE)]
+    outbox.push_many([Socket(t) for t in many], _Made(b'x'))
+    clock[0] += 1.5 * SLICE  # reading
+    outbox.pace()
+    assert sum(bool(t.sent) for t in many) == 2 * SLICE
+    loop.turn()  # nothing was read since, so one slice
+    assert sum(bool(t.sent) for t in many) == 3 * SLICE
+    clock[0] += 10 * SLICE
+    loop.turn()
+    assert [t.sent for t in many] == [[b'x']] * len(many)
+    assert not loop.turn()
