@@ -27,10 +27,15 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has used."""
+def cpu_times(pid: int) -> tuple[float, float]:
+    """User time and system time that a process has used."""
     fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    return int(fields[11]) / _TICK, int(fields[12]) / _TICK
+
+
+def cpu_seconds(pid: int) -> float:
+    """Both."""
+    return sum(cpu_times(pid))
 
 
 def busy_seconds() -> float:

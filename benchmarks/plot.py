@@ -49,8 +49,8 @@ def _block(lines: list[dict[str, Any]], left: float, top: float) -> list[str]:
         length = max(1.0, LONGEST * line['median'] / most)
         kind = 'ours' if line['server'].startswith('geventio') else 'other'
         label = figure(line['median'])
-        if line['ratio'] and line['server'] != BASE:
-            label += f'  ({line["ratio"]:.1f}x)'
+        if BASE in line['ratios'] and line['server'] != BASE:
+            label += f'  ({line["ratios"][BASE]:.1f}x)'
         made += [
             _text(left + NAMES - 6, y + 11, line['server'], 'name', ' text-anchor="end"'),
             f'<rect x="{left + NAMES}" y="{y}" width="{length:.1f}" height="13" rx="2" '

@@ -9,6 +9,8 @@ from .scenarios import SCENARIOS
 
 BASE = 'flask-socketio'
 """The server that the others are compared with."""
+BASES = (BASE, 'node')
+"""Those that there are ratios to."""
 BUSY = 0.9
 """Cores; a generator above this may have been what held the server back."""
 FOREIGN = 0.15
@@ -19,8 +21,8 @@ MEDIANS = ('p50_ms', 'p99_ms', 'server_cpu', 'generator_cpu')
 def summarise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One line for each scenario and server, in the order in which they first ran.
 
-    ``ratio`` says how many times as good as the base's the median is, whether more or less is
-    better.
+    ``ratios`` says how many times as good as those of BASES the median is, whether more or less
+    is better.
     """
     lines = []
     for scenario, server in dict.fromkeys((run['scenario'], run['server']) for run in runs):
@@ -46,14 +48,19 @@ def summarise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if costs:
                 line['cost'] = statistics.median(costs)
         lines.append(line)
-    bases = {line['scenario']: line for line in lines if line['server'] == BASE}
+    known = {(line['scenario'], line['server']): line for line in lines}
     for line in lines:
-        base = bases.get(line['scenario'], {})
-        pair = line.get('median'), base.get('median')
-        if SCENARIOS[line['scenario']].less:
-            pair = pair[1], pair[0]
-        line['ratio'] = pair[0] / pair[1] if pair[0] and pair[1] else None
-        line['base_cost'] = base.get('cost') if line is not base else None
+        scenario = SCENARIOS[line['scenario']]
+        line['ratios'] = {}
+        for base in BASES:
+            other = known.get((line['scenario'], base)) or known.get((scenario.beside, base), {})
+            pair = line.get('median'), other.get('median')
+            if scenario.less:
+                pair = pair[1], pair[0]
+            if pair[0] and pair[1]:
+                line['ratios'][base] = pair[0] / pair[1]
+        other = known.get((line['scenario'], BASE), {})
+        line['base_cost'] = other.get('cost') if line is not other else None
     return lines
 
 
@@ -78,8 +85,9 @@ def figure(number: float) -> str:
 
 def table(lines: list[dict[str, Any]]) -> str:
     """The summary in Markdown."""
+    bases = ' / '.join(BASES)
     rows = [
-        f'| scenario | server | median | lowest .. highest | unit | times as good as {BASE} '
+        f'| scenario | server | median | lowest .. highest | unit | times {bases} '
         f'| p50 / p99, ms | server CPU | us an event ({BASE}) | generator CPU | exact | remarks |',
         '|---|---|--:|--:|---|--:|--:|--:|--:|--:|--:|---|',
     ]
@@ -90,7 +98,7 @@ def table(lines: list[dict[str, Any]]) -> str:
         if 'median' not in line:
             rows.append(f'{name}| - | - | {unit} | - | - | - | - | - {exact}')
             continue
-        ratio = f'{line["ratio"]:.2f}' if line['ratio'] else '-'
+        ratio = ' / '.join(f'{r:.2f}' if (r := line['ratios'].get(b)) else '-' for b in BASES)
         late = f'{figure(line["p50_ms"])} / {figure(line["p99_ms"])}' if line['p99_ms'] else '-'
         cost = '-' if line['cost'] is None else f'{line["cost"]:.1f}'
         if line['base_cost'] is not None:

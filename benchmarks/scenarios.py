@@ -17,6 +17,7 @@ class Scenario:
     :param flask: whether it is about what Flask gives to handlers, so that only apps of Flask's
         can run it.
     :param seconds: the least seconds that are measured.
+    :param beside: the scenario whose figure stands for this one where there is no Flask.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Scenario:
     less: bool = False
     flask: bool = False
     seconds: float = 0.0
+    beside: str = ''
 
 
 def _load(name: str, **options: int) -> tuple[str, ...]:
@@ -59,6 +61,7 @@ SCENARIOS = {
         _load('echo-context', clients=100),
         'acks/s',
         flask=True,
+        beside='echo-100',
     ),
     'rooms-20k': Scenario(
         'rooms of 20, at 20,000 deliveries/s',
@@ -82,6 +85,7 @@ SCENARIOS = {
         _load('connect-session', clients=50),
         'connects/s',
         flask=True,
+        beside='connect',
     ),
     'polling-50': Scenario(
         'echo over long-polling, 50 clients',
@@ -102,6 +106,7 @@ SCENARIOS = {
         less=True,
         flask=True,
         seconds=5.0,
+        beside='idle-5000',
     ),
     'binary-1mb-100': Scenario(
         '1 MB of binary data to 100 clients',
