@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 APPS = HERE / 'apps'
 PLAIN = 'geventio-plain'
 """geventio as it is without the packages of its extra ``speed``."""
-SPEED = ('websockets',)
+SPEED = ('orjson', 'websockets')
 """Those packages."""
 PACKAGES = (
     'geventio',
@@ -30,6 +30,7 @@ PACKAGES = (
     'uvicorn',
     'uvloop',
     'websockets',
+    'orjson',
 )
 
 
@@ -65,7 +66,7 @@ def _flask(module: str, *options: str) -> Peer:
 def peers() -> dict[str, Peer]:
     """Every server that is installed."""
     found = {'geventio': _flask('geventio')}
-    if all(map(find_spec, SPEED)):
+    if any(map(find_spec, SPEED)):
         found[PLAIN] = _flask('geventio', *(f'--without={name}' for name in SPEED))
     if find_spec('flask_socketio'):
         found['flask-socketio'] = _flask('flask_socketio')

@@ -58,6 +58,9 @@ class Config:
     :param cors_credentials: whether browsers may send cookies with cross-origin requests.
     :param serializer: ``'default'`` (JSON) or ``'msgpack'``.
     :param namespaces: names accepted besides those with handlers; ``'*'`` accepts every one.
+    :param environ_middleware: classes of WSGI middleware around the application that do nothing
+        but rewrite the environ, without blocking: what else stands there makes every request go
+        through WSGI, so that it sees them all. Subclasses are not meant. ProxyFix is known.
     :param async_handlers: False runs the handlers of one client strictly one after another.
     """
 
@@ -86,6 +89,7 @@ class Config:
     cors_credentials: bool = True
     serializer: str = 'default'
     namespaces: tuple[str, ...] = ()
+    environ_middleware: tuple[type, ...] = ()
     async_handlers: bool = True
 
     @classmethod
@@ -158,6 +162,8 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
             if not isinstance(name, str):
                 raise ConfigError(f'namespaces must be names, and {name!r} is none')
         out['namespaces'] = names
+    if 'environ_middleware' in out:
+        out['environ_middleware'] = _middleware(out['environ_middleware'])
     if out.get('serializer', 'default') not in ('default', 'msgpack'):
         raise ConfigError(f"serializer must be 'default' or 'msgpack', not {out['serializer']!r}")
     return out
@@ -197,6 +203,17 @@ def _transports(value: Any) -> tuple[str, ...]:
     if not names:
         raise ConfigError('transports must name at least one of ' + ', '.join(TRANSPORTS))
     return names
+
+
+def _middleware(value: Any) -> tuple[type, ...]:
+    classes = () if value is None else (value,) if callable(value) \
+        else _listed('environ_middleware', value)
+    for cls in classes:
+        if not isinstance(cls, type) or not any('__call__' in vars(base) for base in cls.__mro__):
+            raise ConfigError(f'environ_middleware: {cls!r} is no class of WSGI middleware; name '
+                              'the class itself, and write a function as a class that keeps the '
+                              'application in self.app')
+    return classes
 
 
 def _origins(value: Any) -> Any:

@@ -20,6 +20,7 @@ from flask.signals import (
     appcontext_tearing_down,
     request_tearing_down,
 )
+from werkzeug.datastructures import EnvironHeaders
 
 from ..core.event import Event, log, name_of
 from ..errors import ConnectionRefusedError
@@ -53,6 +54,16 @@ def request_class(app: Any) -> type[Request]:
             return {'message': event.name, 'args': tuple(event.args)}
 
     return SocketRequest
+
+
+class _Headers(EnvironHeaders):
+    """The headers of a request; to get its cookies does not mean to look through all of them."""
+
+    def getlist(self, key: str, *options: Any, **named: Any) -> Any:
+        if key != 'Cookie' or options or named:
+            return super().getlist(key, *options, **named)
+        cookie = self.environ.get('HTTP_COOKIE')
+        return [] if cookie is None else [cookie]
 
 
 class FlaskEvent(Event):
@@ -196,6 +207,8 @@ class FlaskEvent(Event):
             request.sid = socket.sid
             request.namespace = socket.namespace.name
             request.json_module = server.flask_app.json
+            if request.headers.__class__ is EnvironHeaders:
+                request.headers = _Headers(environ)
         return request
 
     @property

@@ -7,6 +7,7 @@ session is opened and saved is decided in ``context``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -38,10 +39,46 @@ class ClientSession(dict[str, Any], SessionMixin):
     modified = accessed = False
 
 
+class _SecureCookies(SecureCookieSessionInterface):
+    """Flask's own interface, to read with: it keeps an application's signing serializer.
+
+    Making the serializer, its signer and the key takes longer than checking a cookie with them.
+    """
+
+    def __init__(self) -> None:
+        # Application -> what its serializer was made from, the serializer.
+        self._made: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()
+
+    def get_signing_serializer(self, app: Any) -> Any:
+        source = (app.secret_key, tuple(app.config.get('SECRET_KEY_FALLBACKS') or ()), self.salt,
+                  self.key_derivation, self.digest_method, self.serializer)
+        made = self._made.get(app)
+        if made is None or made[0] != source:
+            made = self._made[app] = source, _prepared(super().get_signing_serializer(app))
+        return made[1]
+
+
+def _prepared(serializer: Any) -> Any:
+    """The same serializer, for its own salt: what each ``loads`` would make anew is made once."""
+    if serializer is not None:
+        unsigners = tuple(serializer.iter_unsigners())
+        for signer in unsigners:
+            signer.derive_key = cache(signer.derive_key)
+        serializer.iter_unsigners = lambda salt=None: unsigners
+    return serializer
+
+
+_secure_cookies = _SecureCookies()
+
+
 def open_session(app: Any, request: Any) -> Any:
     """The session a request belongs to; one that cannot be written to when there is no key."""
     interface = app.session_interface
-    session = interface.open_session(app, request)
+    if interface.__class__ is SecureCookieSessionInterface and not interface.__dict__:
+        reader: Any = _secure_cookies
+    else:
+        reader = interface
+    session = reader.open_session(app, request)
     return interface.make_null_session(app) if session is None else session
 
 

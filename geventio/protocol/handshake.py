@@ -13,7 +13,7 @@ from hashlib import sha1
 from ..errors import HTTPError
 
 _ACCEPT_GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'  # RFC 6455 section 1.3
-_KEY = re.compile(r'[A-Za-z0-9+/]{22}==')  # 16 bytes in base64
+_is_key = re.compile(r'[A-Za-z0-9+/]{22}==').fullmatch  # 16 bytes in base64
 
 
 def accept_key(key: str) -> str:
@@ -39,9 +39,12 @@ def check_handshake(method: str, headers: Mapping[str, str]) -> str:
     """
     if method != 'GET':
         raise HTTPError(405, 'WebSocket handshake needs GET')
-    if not _has_token(headers.get('upgrade', ''), 'websocket'):
+    # What nearly every client sends, before the rules for all others.
+    upgrade = headers.get('upgrade', '')
+    if upgrade != 'websocket' and not _has_token(upgrade, 'websocket'):
         raise HTTPError(400, 'Upgrade header lacks websocket')
-    if not _has_token(headers.get('connection', ''), 'upgrade'):
+    connection = headers.get('connection', '')
+    if connection != 'Upgrade' and not _has_token(connection, 'upgrade'):
         raise HTTPError(400, 'Connection header lacks upgrade')
     if headers.get('sec-websocket-version', '').strip() != '13':
         raise HTTPError(426, 'WebSocket version must be 13')
@@ -49,7 +52,7 @@ def check_handshake(method: str, headers: Mapping[str, str]) -> str:
     if 'transfer-encoding' in headers or headers.get('content-length', '0').strip() != '0':
         raise HTTPError(400, 'WebSocket handshake with a body')
     key = headers.get('sec-websocket-key', '').strip()
-    if not _KEY.fullmatch(key):
+    if not _is_key(key):
         raise HTTPError(400, 'Sec-WebSocket-Key is not 16 bytes in base64')
     return accept_key(key)
 

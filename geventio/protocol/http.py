@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import unquote_plus
 
@@ -28,6 +29,9 @@ MAX_QUERY_FIELDS = 100
 #: bytes of the largest one remembered: together about 2.5 MB at worst.
 MAX_REMEMBERED = 512
 REMEMBERED_SIZE = 2_048
+#: Request lines remembered because those that open a session are all alike, and their bytes.
+MAX_LINES = 64
+LINE_SIZE = 200
 #: Digits of a Content-Length; 18 decimal digits fit a signed 64-bit integer everywhere.
 MAX_LENGTH_DIGITS = 18
 
@@ -112,24 +116,18 @@ def parse_head(head: bytes) -> Request:
         raise HTTPError(414, 'request target too long')
     first, _, fields = head.partition(b'\r\n')
     request = Request()
-    _request_line(request, first.decode('latin-1'))
-    modern = request.version == 'HTTP/1.1'
-    known = _remembered.get(fields) if modern else None
-    if known is None:
-        known = _read_fields(fields, modern)
-        if modern and len(fields) <= REMEMBERED_SIZE:
-            if len(_remembered) >= MAX_REMEMBERED:
-                _remembered.clear()
-            _remembered[fields] = known
-    headers, keep_alive, request.content_length, request.chunked, expects = known
+    read_line = _request_line if b'sid=' in first or len(first) > LINE_SIZE else _opening_line
+    request.method, request.target, request.path, request.query, request.version = read_line(first)
+    read_fields = _known_fields if len(fields) <= REMEMBERED_SIZE else _read_fields
+    (headers, request.keep_alive, request.content_length, request.chunked,
+     request.expect_continue) = read_fields(fields, request.version == 'HTTP/1.1')
     request.headers = headers.copy()
-    request.keep_alive = keep_alive
-    request.expect_continue = expects
     return request
 
 
-def _request_line(request: Request, line: str) -> None:
-    """RFC 9112 section 3: exactly ``method SP origin-form SP version``."""
+def _request_line(first: bytes) -> tuple[str, str, str, str, str]:
+    """RFC 9112 section 3: exactly ``method SP origin-form SP version``; splits the target too."""
+    line = first.decode('latin-1')
     # Printable ASCII is 0x20 to 0x7E: no control character, bare CR or LF gets past this.
     if not line.isascii() or not line.isprintable():
         raise HTTPError(400, 'illegal character in request line')
@@ -145,10 +143,15 @@ def _request_line(request: Request, line: str) -> None:
         raise HTTPError(505, 'HTTP version not supported')
     if target[:1] != '/' or '#' in target:
         raise HTTPError(400, 'bad request target')
-    request.method = method
-    request.target = target
-    request.version = version
-    request.path, _, request.query = target.partition('?')
+    path, _, query = target.partition('?')
+    return method, target, path, query, version
+
+
+_opening_line = lru_cache(maxsize=MAX_LINES)(_request_line)
+
+
+# headers, keep_alive, content_length, chunked, expect_continue
+_Fields = tuple[dict[str, str], bool, int | None, bool, bool]
 
 
 def _read_fields(fields: bytes, modern: bool) -> _Fields:
@@ -190,6 +193,11 @@ def _read_fields(fields: bytes, modern: bool) -> _Fields:
     return headers, _keeps_alive(headers, modern), length, chunked, _expects(headers, modern)
 
 
+# A client repeats its header fields to the byte with every poll of a connection. Only what passed
+# every check is remembered, and each request gets its own copy.
+_known_fields = lru_cache(maxsize=MAX_REMEMBERED)(_read_fields)
+
+
 def _body_length(headers: dict[str, str], modern: bool) -> tuple[int | None, bool]:
     """Content length (None: unknown) and whether the body is chunked (RFC 9112 section 6)."""
     length = headers.get('content-length')
@@ -228,14 +236,6 @@ def _expects(headers: dict[str, str], modern: bool) -> bool:
     if expect.lower() != '100-continue':
         raise HTTPError(417, 'unknown expectation')
     return True
-
-
-# headers, keep_alive, content_length, chunked, expect_continue
-_Fields = tuple[dict[str, str], bool, int | None, bool, bool]
-
-# A client repeats its header fields to the byte with every poll of a connection. Only what passed
-# every check is remembered, for HTTP/1.1 alone, and each request gets its own copy.
-_remembered: dict[bytes, _Fields] = {}
 
 
 def parse_query(

@@ -3,7 +3,9 @@
 Differences from ``json.dumps``: no spaces; NaN and the infinities become ``null``; text that
 UTF-8 cannot carry (lone surrogates) is escaped; bytes-like values become Socket.IO placeholders
 and are handed out beside the text. ``json.loads`` would build a scanner for each call and accept
-NaN. Packet grammar does not live here.
+NaN. Long strings are read by orjson when it is installed; writing is left to ``json``, because
+orjson knows types (Enum, UUID, ...) that are to be refused or given to ``default``. Packet grammar
+does not live here.
 """
 
 from __future__ import annotations
@@ -18,8 +20,20 @@ from ..errors import ProtocolError
 
 Default = Callable[[Any], Any]
 
+_orjson: Callable[[str], Any] | None
+
+try:
+    from orjson import loads as _orjson  # type: ignore[import-not-found, no-redef, unused-ignore]
+except ImportError:
+    _orjson = None
+
 #: Deepest nesting of arrays and objects accepted from a peer.
 MAX_DEPTH = 256
+#: Characters from which a text is long, and the most commas in one that orjson reads.
+LONG = 8192
+FEW = 64
+
+_TOO_LARGE = 2.0 ** 63
 
 _join = ''.join
 _BYTES = (bytes, bytearray, memoryview)
@@ -39,7 +53,7 @@ def loads_at(text: str, pos: int) -> Any:
     :raises ProtocolError: not JSON, something behind the value, or nested too deep.
     """
     try:
-        value, end = _scan(text, pos)
+        value, end = (_scan if len(text) < LONG else _scan_long)(text, pos)
     except StopIteration:
         if text[pos:pos + 1] in (' ', '\t', '\n', '\r'):
             return loads_at(text, len(text) - len(text[pos:].lstrip(' \t\n\r')))
@@ -50,9 +64,56 @@ def loads_at(text: str, pos: int) -> Any:
         raise ProtocolError(f'broken JSON: {e}') from None
     if end != len(text) and text[end:].strip(' \t\n\r'):
         raise ProtocolError('text behind the JSON value')
-    if end - pos > 2 * MAX_DEPTH and text.count('[') + text.count('{') > MAX_DEPTH:
+    if end - pos > 2 * MAX_DEPTH and (
+            _count(text, '[', MAX_DEPTH) + _count(text, '{', MAX_DEPTH) > MAX_DEPTH):
         _check_depth(value)
     return value
+
+
+def _count(text: str, character: str, most: int) -> int:
+    """How often ``character`` occurs, or a number above ``most``.
+
+    find() passes over long strings many times as fast as count().
+    """
+    total = 0
+    at = text.find(character)
+    while at >= 0 and total <= most:
+        total += text.count(character, at, at + 4096)
+        at = text.find(character, at + 4096)
+    return total
+
+
+def _scan_long(text: str, pos: int) -> tuple[Any, int]:
+    """``_scan`` for a long text: by orjson if it is there and certain to give the same value.
+
+    It takes integers beyond 64 bits for floats. Making sure of each number would take more time
+    than it saves, so it reads texts of few values, which are long because of their strings. What
+    it refuses, lone surrogates besides errors, is left to the decoder of ``json``.
+    """
+    if _orjson is not None and _count(text, ',', FEW) <= FEW:
+        try:
+            value = _orjson(text[pos:])
+        except ValueError:
+            pass
+        else:
+            if _exact(value):
+                return value, len(text)
+    return _scan(text, pos)
+
+
+def _exact(value: Any) -> bool:
+    """Whether no float in ``value`` can have been an integer beyond 64 bits."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        kind = item.__class__
+        if kind is dict:
+            pending.extend(item.values())
+        elif kind is list:
+            pending.extend(item)
+        elif kind is float and not -_TOO_LARGE < item < _TOO_LARGE:
+            return False
+    return True
 
 
 def _check_depth(value: Any) -> None:

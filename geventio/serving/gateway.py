@@ -17,6 +17,7 @@ from ..dialects.eio import BAD_REQUEST, UNKNOWN_SID, Refused, route
 from ..errors import HTTPError
 from ..protocol import deflate
 from ..protocol.handshake import check_handshake, refusal_headers
+from ..protocol.http import response
 from ..protocol.websocket import FrameReader
 from ..transports.polling import PollingTransport
 from ..transports.upgrade import Probe
@@ -27,22 +28,36 @@ from .runtime import Runtime
 
 log = logging.getLogger('geventio')
 
+_PLAIN = (b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+          b'Sec-WebSocket-Accept: %s\r\n\r\n')
 _BUSY = b'{"code":3,"message":"Too many connections"}'
 
 
 class Upgrade:
     """What was agreed with a client that wants a WebSocket.
 
-    :ivar headers: the headers of the 101.
+    :ivar accept: the Sec-WebSocket-Accept of the 101.
+    :ivar extra: its headers besides those that every 101 has.
     :ivar deflated: whether messages are compressed.
     :ivar sid: the id of the session to open; None for one that moves from polling.
     """
 
-    __slots__ = ('deflated', 'headers', 'sid')
+    __slots__ = ('accept', 'deflated', 'extra', 'sid')
 
+    accept: str
+    extra: Headers
     deflated: bool
-    headers: Headers
     sid: str | None
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of the 101."""
+        return [('Upgrade', 'websocket'), ('Connection', 'Upgrade'),
+                ('Sec-WebSocket-Accept', self.accept), *self.extra]
+
+    def head(self) -> bytes:
+        """The 101 as it goes over the wire."""
+        return response(101, self.headers) if self.extra else _PLAIN % self.accept.encode()
 
 
 class Gateway:
@@ -182,23 +197,22 @@ class Gateway:
 
         Answers the request and returns None when it is not a proper one.
         """
+        upgrade = Upgrade()
         try:
-            accept = check_handshake(exchange.method, exchange.headers)
+            upgrade.accept = check_handshake(exchange.method, exchange.headers)
         except HTTPError as error:
             exchange.reply(error.status, [('Content-Type', 'text/html'),
                                           *refusal_headers(error.status)], error.reason.encode())
             return None
-        upgrade = Upgrade()
-        upgrade.headers = [('Upgrade', 'websocket'), ('Connection', 'Upgrade'),
-                           ('Sec-WebSocket-Accept', accept), *exchange.extra]
+        upgrade.extra = [*exchange.extra]
         offer = exchange.headers.get('sec-websocket-extensions')
         agreed = deflate.negotiate(offer) if offer and self.config.per_message_deflate else None
         upgrade.deflated = agreed is not None
         if agreed is not None:
-            upgrade.headers.append(('Sec-WebSocket-Extensions', agreed[1]))
+            upgrade.extra.append(('Sec-WebSocket-Extensions', agreed[1]))
         upgrade.sid = None if isinstance(target, Session) else self.engine.make_id()
         if upgrade.sid is not None:
-            self._add_cookie(upgrade.headers, upgrade.sid)
+            self._add_cookie(upgrade.extra, upgrade.sid)
         return upgrade
 
     def websocket(self, exchange: Exchange, target: Any, upgrade: Upgrade, sock: Any,

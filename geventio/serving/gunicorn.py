@@ -10,8 +10,8 @@ from typing import Any
 
 from gunicorn.workers.ggevent import GeventPyWSGIWorker, GeventResponse, PyWSGIHandler
 
+from ..errors import HTTPError
 from ..protocol.http import Request
-from .handshake import environ_of
 from .httpd import Handler, Server
 from .patching import warn_if_late
 from .running import STOP_TIMEOUT, shut_down
@@ -47,15 +47,11 @@ class _Server(Server):
             shut_down(self, min(STOP_TIMEOUT, *(limit / 2 for limit in limits if limit)))
 
     def log_access(self, address: Any, request: Request, status: int, size: int) -> None:
-        environ = {
-            'REMOTE_ADDR': address[0] if isinstance(address, tuple) else '',
-            'REQUEST_METHOD': request.method,
-            'RAW_URI': request.target,
-            'PATH_INFO': request.path,
-            'QUERY_STRING': request.query,
-            'SERVER_PROTOCOL': request.version,
-            **environ_of(request.headers),
-        }
+        try:
+            environ = self.environs.make(request, address)
+        except HTTPError:  # the answer is on its way all the same
+            environ = self.environs.plain(request, address)
+        environ['RAW_URI'] = request.target
         self._gunicorn_log.access(GeventResponse(str(status), (), size), request.headers, environ,
                                   timedelta())
 

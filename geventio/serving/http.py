@@ -8,12 +8,15 @@ on to pywsgi with the bytes read. The grammar lives in ``protocol.http``, the de
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 
 from ..errors import HTTPError
 from ..protocol.http import (
+    LINE_SIZE,
     MAX_HEAD_SIZE,
+    MAX_LINES,
     ChunkedBody,
     Request,
     parse_head,
@@ -41,13 +44,19 @@ _TEXT_HEAD = (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\n'
               b'Cache-Control: no-store\r\nContent-Length: %d\r\nConnection: keep-alive\r\n\r\n')
 
 
+# Requests that open a session are all alike. Nobody writes into an exchange's query.
+_opening_query = lru_cache(maxsize=MAX_LINES)(parse_query)
+
+
 class LoopExchange(Exchange):
     """An exchange of a connection in the loop."""
 
     __slots__ = ('_head', 'connection', 'keep_alive', 'request')
 
     def __init__(self, connection: HTTPConnection, request: Request, head: bytes) -> None:
-        super().__init__(request.method, parse_query(request.query), request.headers, False,
+        query = request.query
+        parse = parse_query if 'sid=' in query or len(query) > LINE_SIZE else _opening_query
+        super().__init__(request.method, parse(query), request.headers, False,
                          connection.gateway.compress_from)
         self._head = head
         self.connection = connection
@@ -173,7 +182,7 @@ class HTTPConnection:
         head = data if end < 0 else data[:end]
         try:
             request = parse_head(head)
-            exchange = self._exchange = LoopExchange(self, request, head)
+            exchange = self._exchange = self._server.exchange_class(self, request, head)
         except HTTPError as error:
             self._refuse(error)
             return b''
@@ -245,16 +254,16 @@ class HTTPConnection:
 
     def handshake(self, head: bytes) -> LoopHandshake:
         """A request of this connection as the Handshake of a session."""
-        return LoopHandshake(head, self._address, self._server.base_environ)
+        return LoopHandshake(head, self._address, self._server.environs)
 
     def _upgrade(self, exchange: LoopExchange, target: Any, rest: bytes) -> None:
         agreed = self.gateway.agree(exchange, target)
         if agreed is None:
             return
-        head = response(101, agreed.headers, b'')
         self._log(exchange, 101, 0)
         watcher, self._watcher = self._watcher, None
-        self.gateway.websocket(exchange, target, agreed, self.release(), rest, head, watcher)
+        self.gateway.websocket(exchange, target, agreed, self.release(), rest, agreed.head(),
+                               watcher)
 
     # -- out ----------------------------------------------------------------------------------
 

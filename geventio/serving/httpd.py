@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _socket
 import io
+import logging
 import sys
 import time
 from typing import Any
@@ -23,9 +24,14 @@ from greenlet import getcurrent
 from ..protocol.http import Request
 from .gateway import Gateway
 from .handler import WebSocketHandler
-from .http import IDLE_TIMEOUT, HTTPConnection
+from .handshake import Environs
+from .http import IDLE_TIMEOUT, HTTPConnection, LoopExchange
+from .middleware import NAMES, Rewrite, layers, only_calls, only_rewrites, rewriters
+from .rewritten import RewrittenExchange
 from .takeoff import set_nodelay, take_off
 from .wsgi import WSGIDoor
+
+log = logging.getLogger('geventio')
 
 #: Connections the kernel keeps for us until they are accepted.
 BACKLOG = 4096
@@ -70,6 +76,8 @@ class Server(WSGIServer):
     :param options: those of WSGIServer. Without ``spawn`` the greenlets have no limit.
     :ivar gateway: serves our path in the loop; None when requests must go through WSGI (TLS, or
         middleware around the door that has to see them).
+    :ivar environs: makes the environs of what is served in the loop, and
+    :ivar exchange_class: its exchanges.
     :ivar connections: what is in the loop.
     """
 
@@ -85,7 +93,8 @@ class Server(WSGIServer):
         self.door = door
         self.gateway: Gateway | None = None
         self.access_log: Any = None if options.get('log', 'default') is None else self.log
-        self.base_environ: dict[str, Any] = {}
+        self.environs = Environs({})
+        self.exchange_class: type[LoopExchange] = LoopExchange
         self.connections: set[HTTPConnection] = set()
         self._idle: set[Any] = set()
         self._prefix = b''
@@ -95,27 +104,34 @@ class Server(WSGIServer):
         set_nodelay(self.socket)
         if self.gateway is None:
             self._find_door()
-        self.base_environ = self.get_environ()
 
     def _find_door(self) -> None:
-        """Look for the door, and whether anything stands in front of it."""
-        app, plain, found = self.application, True, self.door
-        while app is not None:
-            if isinstance(app, WSGIDoor):
-                found = app
-                break
-            if hasattr(app, 'full_dispatch_request'):  # a Flask app calls its wsgi_app
-                app = app.wsgi_app
-            else:
-                plain = False
-                app = getattr(app, 'app', None) or getattr(app, 'wsgi_app', None) \
-                    or getattr(app, 'application', None)
-        self.door = found
-        if found is not None:
-            found.gateway.bind()
-            if plain and not self.ssl_enabled:
-                self.gateway = found.gateway
-                self._prefix = self.gateway.path.encode('ascii')
+        """Look for the door, and whether anything in front of it has to see our requests."""
+        chain = list(layers(self.application))
+        doors = [place for place, (app, _) in enumerate(chain) if isinstance(app, WSGIDoor)]
+        if doors:
+            self.door = chain[doors[0]][0]
+        door = self.door
+        if door is None:
+            return
+        door.gateway.bind()
+        declared = door.gateway.config.environ_middleware
+        for cls in declared:
+            if not any(name and only_rewrites(app, [cls]) for app, name in chain):
+                log.warning('environ_middleware names %s, which was not found around the '
+                            'application: the option wraps nothing by itself, and middleware must '
+                            'keep what it wraps in one of the attributes %s', cls.__name__,
+                            ', '.join(NAMES))
+        if not doors or self.ssl_enabled:
+            return
+        outside = [(app, name) for app, name in chain[:doors[0]] if not only_calls(app)]
+        if all(only_rewrites(app, declared) for app, _ in outside):
+            rewrite = Rewrite.of(outside + rewriters(door.app, declared))
+            self.environs = Environs(self.get_environ(), rewrite)
+            if rewrite is not None:
+                self.exchange_class = RewrittenExchange
+            self.gateway = door.gateway
+            self._prefix = self.gateway.path.encode('ascii')
 
     # -- which requests are ours ----------------------------------------------------------------
 

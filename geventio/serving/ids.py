@@ -21,8 +21,8 @@ def make_id() -> str:
         try:
             return _ready.pop()
         except IndexError:
-            text = b2a_base64(os.urandom(SIZE * BATCH), newline=False).translate(_URL_SAFE)
-            _ready.extend(text[at:at + 20].decode() for at in range(0, len(text), 20))
+            text = b2a_base64(os.urandom(SIZE * BATCH), newline=False).translate(_URL_SAFE).decode()
+            _ready.extend([text[at:at + 20] for at in range(0, len(text), 20)])
 
 
 # A child process would hand out the same ones.

@@ -19,10 +19,14 @@ _PORTS = {'http': ':80', 'https': ':443'}
 
 
 class Origins:
-    """Judges Origin headers as ``cors_allowed_origins`` says."""
+    """Judges Origin headers as ``cors_allowed_origins`` says.
+
+    :ivar looks_around: whether it goes by more of a request than its Origin header.
+    """
 
     def __init__(self, config: Config) -> None:
         self._allowed = config.cors_allowed_origins
+        self.looks_around = self._allowed is None or callable(self._allowed)
         self._credentials = config.cors_credentials
         self._told: set[str] = set()
 

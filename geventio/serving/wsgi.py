@@ -1,7 +1,7 @@
 """The same door for requests that come through WSGI: under any gevent server.
 
 Used wherever the loop does not parse HTTP itself: foreign servers, TLS, middleware around the
-application. A request's greenlet waits while the loop serves it.
+application that has to see every request. A request's greenlet waits while the loop serves it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .departure import Departure, socket_of
 from .exchange import Exchange
 from .gateway import Gateway, Upgrade
 from .handshake import WSGIHandshake, headers_of
+from .middleware import Rewrite, rewriters
 from .takeoff import BorrowedSocket, has_socket, upgrade
 
 log = logging.getLogger('geventio')
@@ -79,6 +80,7 @@ class WSGIDoor:
     def __init__(self, gateway: Gateway, app: Any = None) -> None:
         self.gateway = gateway
         self.app = app
+        self._rewrite: tuple[Any, Rewrite | None] = None, None
         self._seen = False
         self._told: set[str] = set()
 
@@ -99,9 +101,17 @@ class WSGIDoor:
                            [('Content-Type', 'text/plain'), ('Connection', 'close')])
             return [error.reason.encode()]
 
+    def _as_inside(self, environ: dict[str, Any]) -> dict[str, Any]:
+        """An environ as views get it, which may have middleware of their own behind the door."""
+        app, rewrite = self._rewrite
+        if app is not self.app:  # wrapped in something since
+            rewrite = Rewrite.of(rewriters(self.app, self.gateway.config.environ_middleware))
+            self._rewrite = self.app, rewrite
+        return environ if rewrite is None else rewrite(environ)
+
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
         gateway = self.gateway
-        exchange = WSGIExchange(environ, gateway)
+        exchange = WSGIExchange(self._as_inside(environ), gateway)
         if not self._look_around(environ):
             exchange.reply(501, [], b'')
             return exchange.finish(start_response)

@@ -128,7 +128,7 @@ def _send(transports: list[Any]) -> None:
         try:
             sent = transport.send(out)
             if sent != len(out):
-                transport.blocked(out[sent:])
+                transport.blocked(memoryview(out)[sent:])
         except BlockingIOError:
             transport.blocked(out)
         except OSError:

@@ -23,8 +23,8 @@ from ..protocol.websocket import Close, CloseCode, FrameReader, Ping, close_fram
 
 OP_PONG = 0xA
 
-#: Bytes read at a time.
-READ_SIZE = 65_536
+#: Bytes read at a time: a message of 64 KiB with its header, and room.
+READ_SIZE = 131_072
 #: Seconds a closing connection waits for the peer's close frame, and bytes it reads meanwhile.
 CLOSE_LINGER = 2.0
 LINGER_BYTES = 4_000_000
@@ -32,6 +32,10 @@ LINGER_BYTES = 4_000_000
 _READ, _WRITE = 1, 2
 
 log = logging.getLogger('geventio')
+
+# glibc returns memory to the system, and fetches it again, around every large message, until it
+# has seen an allocation of at least half that size come and go.
+bytes(1_048_576)
 
 
 class WebSocketTransport:
@@ -62,7 +66,7 @@ class WebSocketTransport:
         self.session: Any = None
         self._reader: FrameReader | None = reader
         self._limit = limit
-        self._backlog: deque[bytes] | None = None
+        self._backlog: deque[bytes | memoryview] | None = None
         self._size = 0
         self._writer: Any = None
         self._linger: Any = None
@@ -153,7 +157,7 @@ class WebSocketTransport:
     def writable(self) -> bool:
         return self.out is None and self._backlog is None
 
-    def blocked(self, rest: bytes) -> None:
+    def blocked(self, rest: bytes | memoryview) -> None:
         """The kernel took less than all: keep the rest; whatever follows waits behind it."""
         if self.sock is None:
             return
@@ -191,7 +195,7 @@ class WebSocketTransport:
                 if sent == len(data):
                     backlog.popleft()
                 else:
-                    backlog[0] = data[sent:]
+                    backlog[0] = memoryview(data)[sent:]
                     return
         except BlockingIOError:
             return
@@ -226,7 +230,7 @@ class WebSocketTransport:
         try:
             sent = self.send(data)
             if sent != len(data):
-                self.blocked(data[sent:])
+                self.blocked(memoryview(data)[sent:])
         except BlockingIOError:
             self.blocked(data)
         except OSError:

@@ -9,6 +9,7 @@ import gevent
 import pytest
 from flask import (
     Flask,
+    Request,
     after_this_request,
     copy_current_request_context,
     current_app,
@@ -27,6 +28,7 @@ from flask.globals import app_ctx, request_ctx
 from flask.sessions import SecureCookieSessionInterface
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
+from werkzeug.datastructures import Headers
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from geventio import (
@@ -67,6 +69,35 @@ def test_what_request_says(socketio, joined):
     assert client.call('ask', 1, 'b') == [[
         client.sid, '/', 'ask', [1, 'b'], 't', 'test', 'hard', 'GET', '/socket.io/', '127.0.0.1',
         None, False, 'fr']]
+
+
+@pytest.mark.parametrize('cookies', [[], [('Cookie', 'a=1; b="2"; a=3')],
+                                     [('Cookie', 'a=1'), ('cookie', 'b=\xe4')], [('Cookie', '')]])
+def test_headers_and_cookies_are_those_of_any_request(socketio, joined, cookies):
+    def handler():
+        other = Request(request.environ)
+        ways = [lambda r: list(r.headers), lambda r: r.cookies.to_dict(flat=False),
+                lambda r: r.headers == other.headers, lambda r: len(r.headers)]
+        for name in ('Cookie', 'cookie', 'COOKIE', 'X-Kind', 'Missing'):
+            ways += [lambda r, n=name: r.headers.getlist(n), lambda r, n=name: r.headers.get(n),
+                     lambda r, n=name: r.headers.getlist(n, len),
+                     lambda r, n=name: r.headers.getlist(n, type=int)]
+        seen = [(way(request), way(other)) for way in ways]
+        return [len(seen), [pair for pair in seen if pair[0] != pair[1]]]
+
+    assert ask(socketio, joined, handler, headers=[('X-Kind', '7'), *cookies]) == [[24, []]]
+
+
+def test_an_application_may_make_its_own_headers(app, joined):
+    class Own(Request):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            self.headers = Headers({'Cookie': 'a=own'})
+
+    app.request_class = Own
+    socketio = SocketIO(app)
+    assert ask(socketio, joined, lambda: request.cookies['a'],
+               headers=[('Cookie', 'a=1')]) == ['own']
 
 
 def test_the_address_behind_a_proxy(app, socketio, client):

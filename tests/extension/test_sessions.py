@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
 from flask import Flask, abort, session
@@ -129,6 +130,71 @@ def test_a_session_without_a_key_and_with_a_forged_cookie(app, joined):
     assert joined(socketio, headers=forged).call('count') == [[1, None]]
     app.secret_key = None
     assert joined(socketio, headers=forged).call('count') == [[1, None]]
+
+
+def test_a_cookie_is_judged_by_what_holds_at_the_moment(app, socketio, client, monkeypatch):
+    def read(header):
+        one = client(headers=header)
+        one.connect()
+        return one.call('name')[0]
+
+    socketio.on_event('name', lambda: session.get('name', 'nobody'))
+    ann, first = cookie(app, name='Ann'), app.secret_key
+    assert [read(ann), read(cookie(app, name='Bob')), read(())] == ['Ann', 'Bob', 'nobody']
+    app.secret_key = 'another'
+    assert [read(ann), read(cookie(app, name='Bob'))] == ['nobody', 'Bob']
+    if 'SECRET_KEY_FALLBACKS' in app.config:  # since Flask 3.1
+        app.config['SECRET_KEY_FALLBACKS'] = keys = ['unknown']
+        assert read(ann) == 'nobody'
+        keys.append(first)
+        assert [read(ann), read(cookie(app, name='Bob'))] == ['Ann', 'Bob']
+        keys.clear()
+        assert read(ann) == 'nobody'
+    app.secret_key = first
+    assert read(ann) == 'Ann'
+    with monkeypatch.context() as patched:
+        patched.setattr(SecureCookieSessionInterface, 'salt', 'pepper')
+        assert [read(ann), read(cookie(app, name='Bob'))] == ['nobody', 'Bob']
+    assert read(ann) == 'Ann'
+    app.permanent_session_lifetime = timedelta(seconds=-1)
+    assert read(ann) == 'nobody'
+
+
+def test_applications_do_not_share_keys(client):
+    apps = [Flask(__name__), Flask(__name__)]
+    for key, app in enumerate(apps):
+        app.secret_key = f'key {key}'
+    seen = []
+    for app in apps:
+        socketio = SocketIO(app)
+        socketio.on_event('name', lambda: session.get('name', 'nobody'))
+        for maker in apps:
+            one = client(socketio, headers=cookie(maker, name='Ann'))
+            one.connect()
+            seen += one.call('name')
+    assert seen == ['Ann', 'nobody', 'nobody', 'Ann']
+
+
+def test_another_interface_opens_the_session_itself(app, socketio, client):
+    class Own(SecureCookieSessionInterface):
+        def get_signing_serializer(self, app):
+            opened.append(app)
+            return super().get_signing_serializer(app)
+
+    opened = []
+    socketio.on_event('name', lambda: session.get('name'))
+    salted = SecureCookieSessionInterface()
+    salted.salt = 'pepper'
+    for interface in (Own(), salted):
+        app.session_interface = interface
+        header = [('Cookie', 'session='
+                   + interface.get_signing_serializer(app).dumps({'name': 'Ann'}))]
+        opened.clear()
+        for _ in range(2):
+            one = client(headers=header)
+            one.connect()
+            assert one.call('name') == ['Ann']
+        assert len(opened) == (2 if interface is not salted else 0)
 
 
 def test_a_session_looks_like_one(socketio, joined):

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from geventio.errors import HTTPError
 from geventio.protocol import http as codec
 from geventio.protocol.http import (
+    LINE_SIZE,
     MAX_HEAD_SIZE,
     MAX_HEADERS,
+    MAX_LINES,
     MAX_QUERY_FIELDS,
     MAX_REMEMBERED,
     REMEMBERED_SIZE,
@@ -45,7 +47,8 @@ BROWSER = (
 
 @pytest.fixture(autouse=True)
 def _forget():
-    codec._remembered.clear()
+    codec._known_fields.cache_clear()
+    codec._opening_line.cache_clear()
 
 
 def head(*fields: bytes, line: bytes = b'GET /x HTTP/1.1', host: bytes | None = b'h') -> bytes:
@@ -342,13 +345,33 @@ def test_each_request_owns_its_fields():
 def test_what_is_remembered_is_bounded():
     for i in range(2 * MAX_REMEMBERED + 10):
         assert parse_head(head(b'a: %d' % i)).headers['a'] == str(i)
-        assert len(codec._remembered) <= MAX_REMEMBERED
-    codec._remembered.clear()
+        assert codec._known_fields.cache_info().currsize <= MAX_REMEMBERED
+    codec._known_fields.cache_clear()
     parse_head(head(b'a: ' + b'x' * REMEMBERED_SIZE))
-    parse_head(b'GET / HTTP/1.0\r\nA: b')
-    assert not codec._remembered
+    assert codec._known_fields.cache_info().currsize == 0
     parse_head(head(b'a: b'))
-    assert len(codec._remembered) == 1
+    assert codec._known_fields.cache_info().currsize == 1
+
+
+def test_request_lines_that_are_remembered_are_few_and_short():
+    for i in range(2 * MAX_LINES):
+        assert parse_head(head(line=b'GET /%d HTTP/1.1' % i)).target == f'/{i}'
+        assert codec._opening_line.cache_info().currsize <= MAX_LINES
+    codec._opening_line.cache_clear()
+    parse_head(head(line=b'GET /' + b'x' * LINE_SIZE + b' HTTP/1.1'))
+    parse_head(head(line=b'GET /?sid=a HTTP/1.1'))
+    for _ in range(2):
+        assert refusal(head(line=b'GET x HTTP/1.1')) == 400
+    assert codec._opening_line.cache_info().currsize == 0
+
+
+def test_the_same_line_may_come_with_other_fields():
+    line = b'GET /a?b=c HTTP/1.1'
+    for host in ('one', 'two'):
+        request = parse_head(head(line=line, host=host.encode()))
+        assert (request.method, request.target, request.path, request.query, request.version) == \
+            ('GET', '/a?b=c', '/a', 'b=c', 'HTTP/1.1')
+        assert request.headers['host'] == host
 
 
 # -- random bytes and other readers ---------------------------------------------------------
@@ -747,7 +770,8 @@ def test_the_hot_path_is_fast():
         return fields
 
     def parse_afresh(data: bytes) -> None:
-        codec._remembered.clear()
+        codec._known_fields.cache_clear()
+        codec._opening_line.cache_clear()
         parse_head(data)
 
     yardstick = best(plain, BROWSER)  # the least that reading twelve fields can cost

@@ -23,11 +23,14 @@ def test_python_mask(data, mask):
     assert python_mask(bytearray(data), bytearray(mask)) == expected
 
 
-@pytest.mark.parametrize('size', [16_383, 16_384, 16_385, 32_768, 50_001])
-def test_python_mask_of_several_blocks(size):
-    data = bytes(range(251)) * (size // 251 + 1)
-    expected = bytes(byte ^ MASK[at % 4] for at, byte in enumerate(data[:size]))
-    assert python_mask(data[:size], MASK) == expected
+@pytest.mark.parametrize('size', [*range(1497, 1505), 50_001])
+def test_python_mask_of_long_frames(size):
+    data = (bytes(range(251)) * (size // 251 + 1))[:size]
+    expected = bytes(byte ^ MASK[at % 4] for at, byte in enumerate(data))
+    assert python_mask(data, MASK) == expected
+    kept = bytearray(data)
+    assert python_mask(kept, bytearray(MASK)) == expected
+    assert kept == data
 
 
 def test_compiled_mask_is_optional(monkeypatch):

@@ -133,6 +133,16 @@ def test_what_the_kernel_refuses_is_handed_back(outbox, loop):
     assert gone.was_lost
 
 
+def test_what_many_could_not_take_is_kept_once(outbox, loop):
+    transports = [Transport(Encoding(), takes=1) for _ in range(3)]
+    item = bytes(1000)
+    outbox.push_many([Socket(t) for t in transports], _Made(item))
+    loop.turn()
+    for transport in transports:
+        (rest,) = transport.rest
+        assert rest == item[1:] and rest.obj is item
+
+
 def test_a_transport_that_keeps_its_own_queue(outbox, loop):
     transport = Transport(Encoding())
     transport.out = own = type('Queue', (list,), {})()
