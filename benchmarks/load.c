@@ -480,12 +480,13 @@ static size_t take_frames(Client *client, const char *data, size_t size)
 
 static void upgrade(Client *client)
 {
+    static unsigned number; /* no two requests are alike, as in life: a server cannot know them */
     Buffer *out = &client->main.out;
     print(out,
           "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-          "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\n"
+          "User-Agent: load/%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\n"
           "%s%s%sSec-WebSocket-Version: 13\r\n\r\n",
-          option.port, client->cookie ? "Cookie: " : "", client->cookie ? client->cookie : "",
+          option.port, ++number, client->cookie ? "Cookie: " : "", client->cookie ? client->cookie : "",
           client->cookie ? "\r\n" : "");
     flush(&client->main);
 }

@@ -83,6 +83,8 @@ class Client:
             else:
                 self._event(socket, data, id, len(packet))
             return None
+        if packet == '40':  # how every client begins
+            return self.connect('/', None)
         return self._receive(packet)
 
     def _receive(self, text: str) -> None:

@@ -101,6 +101,9 @@ class Registry:
         Exact before ``'*'``, functions before classes; ``connect`` and ``disconnect`` are never
         handed to an ``'*'`` handler of events.
         """
+        exact = self.handlers.get(nsp)
+        if exact and event in exact:
+            return Route(exact[event])
         life = event in ('connect', 'disconnect')
         keys = self._keys(nsp)
         for key, wild in keys:

@@ -103,10 +103,12 @@ class Socket:
         self.transport = GONE
         acks, self.acks = self.acks, None
         owned, self.owned = self.owned, None
-        for ack in list((acks or {}).values()):
-            ack.gone(self)
-        for thing in list(owned or ()):
-            thing.stop()
+        if acks:
+            for ack in list(acks.values()):
+                ack.gone(self)
+        if owned:
+            for thing in list(owned):
+                thing.stop()
 
 
 class _Held(list[list[Any]]):

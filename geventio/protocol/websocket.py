@@ -15,6 +15,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from ..errors import FrameError
@@ -110,6 +111,7 @@ def frame(opcode: int, payload: bytes, *, fin: bool = True, rsv1: bool = False,
     return _head(first, size, 0x80) + mask + apply_mask(payload, mask)
 
 
+@lru_cache(maxsize=64)
 def close_frame(code: int | None, reason: str = '') -> bytes:
     """One unmasked close frame (RFC 6455 section 5.5.1).
 

@@ -98,6 +98,7 @@ class Server(WSGIServer):
         self.connections: set[HTTPConnection] = set()
         self._idle: set[Any] = set()
         self._prefix = b''
+        self._usual: tuple[bytes, ...] = ()
 
     def init_socket(self) -> None:
         super().init_socket()
@@ -131,12 +132,15 @@ class Server(WSGIServer):
             if rewrite is not None:
                 self.exchange_class = RewrittenExchange
             self.gateway = door.gateway
-            self._prefix = self.gateway.path.encode('ascii')
+            self._prefix = prefix = self.gateway.path.encode('ascii')
+            self._usual = b'GET ' + prefix + b'?', b'POST ' + prefix + b'?'
 
     # -- which requests are ours ----------------------------------------------------------------
 
     def ours(self, data: bytes) -> bool | None:
         """Whether a request that begins with ``data`` is for our path; None if too early to say."""
+        if data.startswith(self._usual):
+            return True
         start = data.find(b' ', 0, 16) + 1
         if not start:
             return None if len(data) < 16 else False
