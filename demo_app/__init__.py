@@ -1,48 +1,57 @@
-"""The demo chat site: what an application built on geventio looks like.
+"""The demo site: what applications built on geventio look like.
 
-Only public names of geventio are used here. `store` keeps what outlives the process, `presence`
-knows who is here now, `chat` answers the clients' events; this module makes the Flask application.
+Each page is a module with a Flask blueprint `pages` and an event blueprint `events`, on a
+namespace of its own; only public names of geventio are used. This module makes the application.
 """
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from flask import Flask, Response, render_template, session
+from flask import Flask, Response
 
-from demo_app.chat import Chat, socketio
+from demo_app import auction, chat, files, monitor, stats, visitors, whiteboard
 from demo_app.store import Store
+from geventio import SocketIO
+
+MODULES = (chat, auction, whiteboard, monitor, stats)
+PAGES = (('chat.page', 'Chat'), ('auction.page', 'Auction'), ('whiteboard.page', 'Whiteboard'),
+         ('monitor.page', 'Monitor'), ('stats.page', 'Server figures'))
 
 __all__ = ['create_app', 'socketio']
 
+# Half as much again as a file: over polling it travels as base64.
+socketio = SocketIO(max_http_buffer_size=files.MAX_FILE * 3 // 2)
+for module in MODULES:
+    socketio.register_blueprint(module.events)
+
 
 def create_app(db: str | os.PathLike[str] | None = None) -> Flask:
-    """Make the chat site.
+    """Make the site.
 
-    :param db: path of the SQLite file; by default `chat.sqlite3` in the instance folder, and
+    :param db: path of the SQLite file; by default `demo.sqlite3` in the instance folder, and
                `':memory:'` keeps nothing.
     """
     app = Flask(__name__)
     if db is None:
         Path(app.instance_path).mkdir(parents=True, exist_ok=True)
-        db = Path(app.instance_path, 'chat.sqlite3')
+        db = Path(app.instance_path, 'demo.sqlite3')
     store = Store(db)
     app.secret_key = store.secret_key()
     app.config.update(SESSION_COOKIE_SAMESITE='Lax')
-    app.extensions['chat'] = Chat(store)
+    app.extensions['chat'] = chat.Chat(store)
+    app.jinja_env.globals['site_pages'] = PAGES
+    app.before_request(visitors.remember)
+    for module in MODULES:
+        app.register_blueprint(module.pages)
     socketio.init_app(app)
-
-    @app.get('/')
-    def index() -> str:
-        # The signed cookie tells who is who: all tabs of one browser are one person.
-        if 'user_id' not in session:
-            session['user_id'] = store.new_user()
-            session.permanent = True
-        return render_template('chat.html')
 
     @app.after_request
     def forbid_foreign_content(response: Response) -> Response:
-        response.headers['Content-Security-Policy'] = "default-src 'self'; frame-ancestors 'none'"
+        # Pictures from the socket are shown from blob: addresses.
+        response.headers['Content-Security-Policy'] = (
+            "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+            "frame-ancestors 'none'")
         response.headers['X-Content-Type-Options'] = 'nosniff'
         return response
 

@@ -1,4 +1,4 @@
-"""Runs the demo chat site: `python -m demo_app`."""
+"""Runs the demo site: `python -m demo_app`."""
 from __future__ import annotations
 
 import argparse
@@ -18,12 +18,12 @@ def _port(text: str) -> int:
 
 def main() -> int | str:
     """Serve until interrupted; returns what the process exits with."""
-    parser = argparse.ArgumentParser(prog='python -m demo_app', description='A chat site.')
+    parser = argparse.ArgumentParser(prog='python -m demo_app', description='The demo site.')
     parser.add_argument('--host', default='127.0.0.1',
                         help='address to listen on (default: %(default)s, this machine only)')
     parser.add_argument('--port', type=_port, default=5000, help='default: %(default)s')
     parser.add_argument('--db', metavar='PATH',
-                        help='SQLite file of the history (default: instance/chat.sqlite3)')
+                        help='SQLite file of the history (default: instance/demo.sqlite3)')
     options = parser.parse_args()
     try:
         app = create_app(options.db)
@@ -31,7 +31,7 @@ def main() -> int | str:
         return f'Cannot keep the history in {options.db or "the instance folder"}: {error}.'
     # Runs as soon as the server does, so not at all when the port is taken.
     socketio.start_background_task(
-        print, f'Chat on http://{options.host}:{options.port}/ (Ctrl+C stops it)', flush=True)
+        print, f'Open http://{options.host}:{options.port}/ (Ctrl+C stops it)', flush=True)
     try:
         socketio.run(app, host=options.host, port=options.port)
     except KeyboardInterrupt:

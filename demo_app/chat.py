@@ -1,4 +1,4 @@
-"""The chat itself: what the clients' events do.
+"""The chat: what the clients' events do.
 
 A conversation is `room:<name>`, open to all, or `direct:<user id>:<user id>` (ids in order), open
 to these two. Every connection is in the Socket.IO room `user:<user id>` and in that of the room
@@ -9,22 +9,24 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flask import current_app, request, session
+from flask import Blueprint, current_app, render_template, request
 
+from demo_app import files, visitors
 from demo_app.presence import Presence
 from demo_app.store import Store
-from geventio import ConnectionRefusedError, SocketIO, emit, join_room, leave_room
+from geventio import ConnectionRefusedError, EventBlueprint, emit, join_room, leave_room
 
-MAX_NICKNAME = 24
 MAX_ROOM_NAME = 32
 MAX_ROOMS = 100
 MAX_TEXT = 2000
 MAX_KEY = 40
 MAX_CONVERSATION = 100
-HISTORY = 50  # messages shown when a conversation is opened
+PAGE = 40  # messages sent at a time
+READERS = 100  # of whom is told what they have seen
 TIME_PUSH = 5.0  # seconds
 
-socketio = SocketIO()
+pages = Blueprint('chat', __name__)
+events = EventBlueprint('chat')
 
 
 class Chat:
@@ -60,13 +62,44 @@ class Chat:
         return {'rooms': rooms, 'online': [self.person(user) for user in self.presence.users()]}
 
     def people(self, conversation: str) -> list[dict[str, Any]]:
-        """Who is in a room, each user once however many tabs are open."""
-        return [self.person(user) for user in self.presence.users_in(conversation)]
+        """Who is in a room, each user once however many tabs are open; or the two it is between."""
+        kind, _, rest = conversation.partition(':')
+        ids = rest.split(':') if kind == 'direct' else self.presence.users_in(conversation)
+        return [self.person(user) for user in ids]
+
+
+@pages.get('/')
+def page() -> str:
+    return render_template('chat.html', max_file=files.MAX_FILE, max_text=MAX_TEXT,
+                           max_room_name=MAX_ROOM_NAME)
 
 
 def _chat() -> Chat:
     chat: Chat = current_app.extensions['chat']
     return chat
+
+
+def _me() -> str:
+    """The user behind the connection whose event is handled."""
+    return _chat().presence.user_of(request.sid)
+
+
+def _readers(conversation: str) -> list[str]:
+    """The Socket.IO rooms of those who follow a conversation."""
+    if conversation.startswith('room:'):
+        return [conversation]
+    return [f'user:{user_id}' for user_id in conversation.split(':')[1:]]
+
+
+def _entered(conversation: Any) -> str:
+    """A conversation a client named; empty if it does not exist or is not open to the user."""
+    conversation = visitors.text(conversation, MAX_CONVERSATION)
+    return conversation if _chat().may_enter(conversation, _me()) else ''
+
+
+def _number(value: Any) -> int:
+    """The id of a message or file that a client named; 0, which none has, if it is none."""
+    return value if type(value) is int and 0 < value < 1 << 62 else 0
 
 
 def _announce(*conversations: str | None) -> None:
@@ -78,52 +111,42 @@ def _announce(*conversations: str | None) -> None:
              to=conversation)
 
 
-def _text(value: object, limit: int) -> str:
-    """What a client sent as text, without lone surrogates; empty if it cannot be used."""
-    if not isinstance(value, str) or len(value) > limit:
-        return ''
-    return value.strip().encode('utf-8', 'ignore').decode()
+NO_CONVERSATION = {'error': 'There is no such conversation.'}
 
 
-def _name(value: object, limit: int) -> str:
-    """A name of one line; empty if it cannot be used."""
-    name = ' '.join(_text(value, limit).split())
-    return name if name.isprintable() else ''
+# ---- Coming and going -------------------------------------------------------------------------
 
-
-@socketio.on('connect')
+@events.on('connect')
 def connect(auth: Any = None) -> None:
     chat = _chat()
-    user_id = session.get('user_id')
-    if user_id is None:
-        raise ConnectionRefusedError('Your visit has expired. Reload the page.')
-    nickname = _name(auth.get('nickname') if isinstance(auth, dict) else None, MAX_NICKNAME)
-    if not nickname:
-        raise ConnectionRefusedError(f'Choose a nickname of 1 to {MAX_NICKNAME} characters.')
-    if chat.is_taken(nickname, user_id):
-        raise ConnectionRefusedError(f'{nickname} is taken. Choose another nickname.')
-    chat.store.rename_user(user_id, nickname)
-    chat.presence.add(request.sid, user_id)
-    join_room(f'user:{user_id}')
-    emit('welcome', {'me': chat.person(user_id), 'time': time.time(),
-                     'partners': [chat.person(user) for user in chat.store.partners(user_id)]})
-    emit('me', chat.person(user_id), to=f'user:{user_id}', include_self=False)
-    _announce(*chat.presence.rooms_of(user_id))
+    me = visitors.visitor(auth)
+    if chat.is_taken(me['nickname'], me['id']):
+        raise ConnectionRefusedError(f'{me["nickname"]} is taken. Choose another nickname.')
+    chat.store.name_user(me['id'], me['nickname'])
+    chat.presence.add(request.sid, me['id'])
+    join_room(f'user:{me["id"]}')
+    partners = chat.store.partners(me['id'])
+    emit('welcome', {'me': me, 'time': time.time(), 'partners': [
+        {**chat.person(user), 'unread': unread} for user, unread in partners.items()]})
+    emit('me', me, to=f'user:{me["id"]}', include_self=False)
+    _announce(*chat.presence.rooms_of(me['id']))
 
 
-@socketio.on('disconnect')
+@events.on('disconnect')
 def disconnect(reason: str) -> None:
     _announce(_chat().presence.remove(request.sid))
 
 
-@socketio.on('open')
-def open_conversation(conversation: Any) -> dict[str, Any]:
-    """Turn to a conversation; the answer holds its last messages."""
+@events.on('open')
+def open_conversation(conversation: Any, after: Any = 0) -> dict[str, Any]:
+    """Turn to a conversation; the answer holds its last messages.
+
+    :param after: the id of the last message the client has: it was away, and wants what it missed.
+    """
     chat = _chat()
-    user_id = chat.presence.user_of(request.sid)
-    conversation = _text(conversation, MAX_CONVERSATION)
-    if not chat.may_enter(conversation, user_id):
-        return {'error': 'There is no such conversation.'}
+    conversation = _entered(conversation)
+    if not conversation:
+        return NO_CONVERSATION
     room = conversation if conversation.startswith('room:') else None
     left = chat.presence.move(request.sid, room)
     if left != room:
@@ -132,15 +155,26 @@ def open_conversation(conversation: Any) -> dict[str, Any]:
         if room is not None:
             join_room(room)
         _announce(left, room)
-    return {'messages': chat.store.history(conversation, HISTORY),
-            'people': chat.people(conversation)}
+    messages, more = chat.store.history(conversation, PAGE, after=_number(after))
+    return {'messages': messages, 'more': more, 'people': chat.people(conversation),
+            'seen': chat.store.seen(conversation, READERS)}
 
 
-@socketio.on('new room')
+@events.on('older')
+def older(conversation: Any, before: Any) -> dict[str, Any]:
+    """The messages before one that the client has."""
+    conversation = _entered(conversation)
+    if not conversation:
+        return NO_CONVERSATION
+    messages, more = _chat().store.history(conversation, PAGE, before=_number(before))
+    return {'messages': messages, 'more': more}
+
+
+@events.on('new room')
 def new_room(name: Any) -> dict[str, Any]:
     """Create a room; the answer holds its conversation."""
     chat = _chat()
-    name = _name(name, MAX_ROOM_NAME)
+    name = visitors.name(name, MAX_ROOM_NAME)
     if not name:
         return {'error': f'A room needs a name of 1 to {MAX_ROOM_NAME} characters.'}
     if len(chat.store.rooms()) >= MAX_ROOMS:
@@ -151,31 +185,78 @@ def new_room(name: Any) -> dict[str, Any]:
     return {'conversation': f'room:{name}'}
 
 
-@socketio.on('say')
-def say(conversation: Any, text: Any, key: Any) -> dict[str, Any]:
+# ---- Messages ---------------------------------------------------------------------------------
+
+@events.on('say')
+def say(conversation: Any, text: Any, key: Any, file: Any = None) -> dict[str, Any]:
     """Keep a message and pass it on; the answer holds it as kept.
 
     The key is chosen by the client: a message sent again after a lost answer is kept once.
+
+    :param file: `{'name': ..., 'data': bytes}`, or None.
     """
-    chat = _chat()
-    user_id = chat.presence.user_of(request.sid)
-    conversation = _text(conversation, MAX_CONVERSATION)
-    text, key = _text(text, MAX_TEXT), _text(key, MAX_KEY)
-    if not chat.may_enter(conversation, user_id):
-        return {'error': 'There is no such conversation.'}
-    if not text:
+    chat, me = _chat(), _me()
+    conversation = _entered(conversation)
+    text, key = visitors.text(text, MAX_TEXT), visitors.text(key, MAX_KEY)
+    kept = None if file is None else files.received(file)
+    if not conversation:
+        return NO_CONVERSATION
+    if isinstance(kept, str):
+        return {'error': kept}
+    if not text and kept is None:
         return {'error': f'A message has 1 to {MAX_TEXT} characters.'}
     if not key:
         return {'error': 'The message has no key.'}
-    message = chat.store.add_message(conversation, user_id, key, text)
-    if conversation.startswith('room:'):
-        readers = [conversation]
-    else:
-        readers = [f'user:{reader}' for reader in conversation.split(':')[1:]]
-    emit('message', message, to=readers, include_self=False)
+    message, is_new = chat.store.add_message(conversation, me, key, text, kept)
+    if is_new:
+        _pass_on(message, me)
     return {'message': message}
 
 
-@socketio.every(TIME_PUSH)
+def _pass_on(message: dict[str, Any], me: str) -> None:
+    """Send a message to its readers; the first who acknowledges it makes it a delivered one."""
+    def delivered(*answer: object) -> None:
+        if _chat().store.set_delivered(message['id']):
+            emit('delivered', message['conversation'], message['id'], to=f'user:{me}')
+
+    conversation = message['conversation']
+    emit('message', message, to=_readers(conversation), except_=f'user:{me}', callback=delivered)
+    emit('message', message, to=f'user:{me}', include_self=False)  # my other tabs
+    if conversation.startswith('room:'):
+        emit('news', conversation, broadcast=True, except_=[conversation, f'user:{me}'])
+
+
+@events.on('seen')
+def seen(conversation: Any, message_id: Any) -> None:
+    """The user has seen a conversation up to a message."""
+    chat, me = _chat(), _me()
+    conversation = _entered(conversation)
+    newest = chat.store.set_seen(conversation, me, _number(message_id)) if conversation else 0
+    if newest:
+        emit('seen', conversation, {**chat.person(me), 'message': newest},
+             to=_readers(conversation))
+
+
+@events.on('typing')
+def typing(conversation: Any) -> None:
+    """Tell the others; nobody waits for news as short-lived as this."""
+    conversation, me = _entered(conversation), _me()
+    if conversation:
+        emit('typing', conversation, _chat().person(me), to=_readers(conversation),
+             except_=f'user:{me}', volatile=True)
+
+
+@events.on('file')
+def file(file_id: Any) -> dict[str, Any]:
+    """The content of a file of a conversation open to the user."""
+    found = _chat().store.file(_number(file_id))
+    if found is None or not _entered(found.pop('conversation')):
+        return {'error': 'There is no such file.'}
+    if found['data'] is None:
+        return {'error': 'This file is no longer kept.'}
+    return found
+
+
+@events.every(TIME_PUSH)
 def push_time() -> None:
     emit('time', time.time(), broadcast=True)

@@ -1,427 +1,46 @@
-/*!
- * geventio.js: a Socket.IO client for browsers. One classic script without dependencies; it sets
- * `io` on the global object, so `import './geventio.js'` from a module works as well.
- *
- * It speaks Engine.IO 4 and Socket.IO protocol 5, over WebSocket or else HTTP long polling, and
- * its names are those of socket.io-client:
+/*! geventio, MIT license */
+/*
+ * A Socket.IO client for browsers: one classic script without dependencies, which sets `io` on the
+ * global object; modules import the same from geventio.esm.js. It speaks Engine.IO 4 and Socket.IO
+ * protocol 5, and its names are those of socket.io-client:
  *
  *     const socket = io('/chat', {auth: {token: 'x'}});
  *     socket.on('connect', () => socket.emit('hello', new Uint8Array([1, 2, 3]), (answer) => {}));
  *
- * Four floors, each knowing only the ones above it in this file: parser (packets <-> frames),
- * transports (frames <-> wire), engine (one connection and its heartbeat), manager and sockets
- * (reconnection, namespaces, acknowledgements). A frame is a string or binary data.
+ * Five floors, each knowing only the ones above it in this file: emitter, parser (packets <->
+ * frames), transports (frames <-> wire), engine (one connection: which transport, its upgrade and
+ * its heartbeat), manager and sockets (reconnection, namespaces, acknowledgements). A frame is a
+ * string or binary data. Names that begin with an underscore are private, and shortened in
+ * geventio.min.js.
  *
- * Whatever a server sends, nothing is thrown into the page: malformed input ends the connection
- * with the reason 'parse error'. A listener that throws is reported like any uncaught error and
- * does not disturb the connection.
+ * Whatever a server sends, nothing is thrown into the page, and nothing of it becomes markup:
+ * malformed input ends the connection with the reason 'parse error'. A listener that throws is
+ * reported like any uncaught error and does not disturb the connection.
  */
 (function (root) {
   'use strict';
 
   const DEFAULTS = {
-    path: '/socket.io',            // where the server listens
-    transports: ['websocket', 'polling'], // tried in this order until one opens
-    websocketTimeout: 5000,        // ms a WebSocket may take before the next transport is tried
-    timeout: 20000,                // ms one connection attempt may take, all transports together
-    query: {},                     // added to the URL of every request
-    auth: undefined,               // object sent on connect, or function (send) calling send(object)
-    extraHeaders: {},              // HTTP headers, polling only
-    withCredentials: false,        // cookies on cross-origin polling
+    path: '/socket.io',        // where the server listens
+    connectTimeout: 5000,      // ms a transport may take before the next one is tried
+    timeout: 20000,            // ms one connection attempt may take, all transports together
+    maxAttachments: 10,        // binary values accepted in one packet
+    autoConnect: true,
     reconnection: true,
     reconnectionAttempts: Infinity,
-    reconnectionDelay: 1000,       // ms before the first attempt; doubled for each further one
+    reconnectionDelay: 1000,   // ms before the first attempt; doubled for each further one
     reconnectionDelayMax: 5000,
-    randomizationFactor: 0.5,      // each delay is varied by up to this share, both ways
-    maxAttachments: 10,            // binary values accepted in one packet
-    autoConnect: true,
-    forceNew: false,               // do not share the connection with other namespaces
-    multiplex: true,
+    randomizationFactor: 0.5,  // each delay is varied by up to this share, both ways
   };
 
-  function complete(opts = {}) {
-    const given = Object.entries(opts).filter(([, value]) => value !== undefined);
-    return {...DEFAULTS, ...Object.fromEntries(given)};
-  }
-
-  // ---- Parser -------------------------------------------------------------------------------
-
-  const CONNECT = 0;
-  const DISCONNECT = 1;
-  const EVENT = 2;
-  const ACK = 3;
-  const CONNECT_ERROR = 4;
-  const BINARY = 3; // BINARY_EVENT is EVENT + 3, BINARY_ACK is ACK + 3
-  const RESERVED = new Set([
-    'connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener',
-  ]);
-  // type, number of attachments, namespace, acknowledgement id, JSON
-  const PACKET = /^([0-6])(?:(\d+)-)?(?:(\/[^,]*)(?:,|$))?(\d*)([^]*)$/;
-  const MAX_ID_DIGITS = 15; // larger numbers are not exact
-
-  const isBinary = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value);
-  const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-  /** The frames of one packet: its text, then each binary value in the order of appearance. */
-  function encode({type, nsp, id, data}) {
-    const attachments = [];
-    const json = data === undefined ? '' : JSON.stringify(data, function (key, value) {
-      const original = this[key]; // `value` has been through toJSON
-      if (typeof Blob !== 'undefined' && original instanceof Blob) {
-        throw new TypeError('a Blob cannot be sent; send await blob.arrayBuffer()');
-      }
-      if (!isBinary(original)) return value;
-      return {_placeholder: true, num: attachments.push(original) - 1};
-    });
-    const prefix = attachments.length ? `${type + BINARY}${attachments.length}-` : String(type);
-    const namespace = nsp === '/' ? '' : `${nsp},`;
-    return [`${prefix}${namespace}${id === undefined ? '' : id}${json}`, ...attachments];
-  }
-
-  /** Frames in, packets out; throws on malformed input, after which it must not be used again. */
-  class Decoder {
-    constructor(maxAttachments) {
-      this._maxAttachments = maxAttachments;
-      this._waiting = null; // the packet whose attachments are being collected
-    }
-
-    /** Returns a packet, or null while attachments are missing. */
-    add(frame) {
-      if (typeof frame !== 'string') {
-        if (!this._waiting) throw new Error('binary data that no packet announced');
-        this._waiting.attachments.push(frame);
-      } else {
-        if (this._waiting) throw new Error('text in place of an attachment');
-        this._waiting = this._header(frame);
-      }
-      if (this._waiting.attachments.length < this._waiting.count) return null;
-      const packet = this._waiting;
-      this._waiting = null;
-      return Decoder._finish(packet);
-    }
-
-    _header(frame) {
-      const match = PACKET.exec(frame);
-      if (!match) throw new Error('unknown packet type');
-      const [, type, count, nsp = '/', id, json] = match;
-      const binary = type > CONNECT_ERROR;
-      if (binary !== (count !== undefined)) throw new Error('bad attachment count');
-      if (binary && Number(count) > this._maxAttachments) throw new Error('too many attachments');
-      if (id.length > MAX_ID_DIGITS) throw new Error('bad acknowledgement id');
-      return {
-        type: binary ? type - BINARY : Number(type),
-        nsp,
-        id: id === '' ? undefined : Number(id),
-        json,
-        count: Number(count || 0),
-        attachments: [],
-      };
-    }
-
-    static _finish({type, nsp, id, json, attachments}) {
-      const restore = (key, value) => {
-        if (!value || value._placeholder !== true) return value;
-        if (!Number.isInteger(value.num) || !(value.num in attachments)) {
-          throw new Error('placeholder without attachment');
-        }
-        return attachments[value.num];
-      };
-      const data = json === ''
-        ? undefined : JSON.parse(json, attachments.length ? restore : undefined);
-      if (!Decoder._isValid(type, data)) throw new Error('payload of the wrong shape');
-      return {type, nsp, id, data};
-    }
-
-    static _isValid(type, data) {
-      switch (type) {
-        case CONNECT: return data === undefined || isObject(data);
-        case DISCONNECT: return data === undefined;
-        case CONNECT_ERROR: return typeof data === 'string' || isObject(data);
-        case ACK: return Array.isArray(data);
-        default: return Array.isArray(data) && (typeof data[0] === 'number'
-          || (typeof data[0] === 'string' && !RESERVED.has(data[0])));
-      }
-    }
-  }
-
-  // ---- Transports: open(), send(frame), close(), writable; they call engine._onframe and _onlost
-
-  class WebSocketTransport {
-    constructor(engine) {
-      this.name = 'websocket';
-      this._engine = engine;
-    }
-
-    open() {
-      const url = this._engine.url(this.name).replace(/^http/, 'ws');
-      this._socket = new root.WebSocket(url);
-      this._socket.binaryType = 'arraybuffer';
-      this._socket.onmessage = ({data}) => this._engine._onframe(this, data);
-      this._socket.onerror = () => this._engine._onlost(
-        this, 'transport error', new Error('websocket error'));
-      this._socket.onclose = ({code}) => this._engine._onlost(
-        this, 'transport close', new Error(`websocket closed with code ${code}`));
-    }
-
-    get writable() { return this._socket.readyState === 1 && this._socket.bufferedAmount === 0; }
-
-    send(frame) { if (this._socket.readyState === 1) this._socket.send(frame); }
-
-    close() { if (this._socket) this._socket.close(); }
-  }
-
-  const SEPARATOR = '\x1e';
-
-  function toBase64(data) {
-    const bytes = data instanceof ArrayBuffer
-      ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    let text = '';
-    for (let at = 0; at < bytes.length; at += 0x8000) { // bounded: the values become arguments
-      text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-    }
-    return btoa(text);
-  }
-
-  const fromBase64 = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0)).buffer;
-
-  class PollingTransport {
-    constructor(engine) {
-      this.name = 'polling';
-      this._engine = engine;
-      this._queue = [];
-      this._posting = false;
-      this._closed = false;
-      this._held = new AbortController(); // ends the waiting GET
-    }
-
-    open() { this._receive(); }
-
-    get writable() { return !this._posting; }
-
-    send(frame) {
-      this._queue.push(typeof frame === 'string' ? frame : `b${toBase64(frame)}`);
-      if (this._posting) return;
-      this._posting = true;
-      queueMicrotask(() => this._post()); // what is sent in one turn shares a request
-    }
-
-    close() {
-      if (this._closed) return;
-      if (this._engine.id) this.send('1');
-      this._closed = true;
-      this._held.abort();
-    }
-
-    async _receive() {
-      try {
-        while (!this._closed) {
-          const body = await this._request('GET', {signal: this._held.signal});
-          for (const packet of body.split(SEPARATOR)) this._decode(packet);
-        }
-      } catch (error) {
-        this._engine._onlost(this, 'transport error', error);
-      }
-    }
-
-    _decode(packet) {
-      let frame = packet;
-      try {
-        if (packet[0] === 'b') frame = fromBase64(packet.slice(1));
-      } catch (error) {
-        this._engine._onlost(this, 'parse error', error);
-        return;
-      }
-      this._engine._onframe(this, frame);
-    }
-
-    async _post() {
-      try {
-        while (this._queue.length) {
-          const body = this._take();
-          // the last words of a closed page; browsers grant 64 KiB
-          const keepalive = this._closed && body.length < 16384;
-          await this._request('POST', {body, keepalive});
-        }
-      } catch (error) {
-        this._engine._onlost(this, 'transport error', error);
-      }
-      this._posting = false;
-    }
-
-    /** As many queued packets as the server takes in one request, at least one. */
-    _take() {
-      const encoder = new TextEncoder();
-      let count = 0;
-      let size = 0;
-      for (const packet of this._queue) {
-        size += encoder.encode(packet).length + (count ? 1 : 0);
-        if (count && size > this._engine.maxPayload) break;
-        count += 1;
-      }
-      return this._queue.splice(0, count).join(SEPARATOR);
-    }
-
-    async _request(method, extra) {
-      const {extraHeaders, withCredentials} = this._engine.opts;
-      const headers = {...extraHeaders};
-      if (method === 'POST') headers['Content-Type'] = 'text/plain;charset=UTF-8';
-      const response = await root.fetch(this._engine.url(this.name), {
-        method, headers, cache: 'no-store',
-        credentials: withCredentials ? 'include' : 'same-origin', ...extra,
-      });
-      const text = await response.text();
-      if (!response.ok) throw new Error(`polling error: ${response.status} ${text.slice(0, 200)}`);
-      return text;
-    }
-  }
-
-  const TRANSPORTS = {websocket: WebSocketTransport, polling: PollingTransport};
-
-  // ---- Engine -------------------------------------------------------------------------------
-
-  const MAX_TIMER = 0x7fffffff; // setTimeout takes no more
-
-  /**
-   * One connection: chooses the transport, answers pings, notices silence. It reports to `owner`:
-   * onopen(), onmessage(frame), and exactly once onclose(reason, error).
-   */
-  class Engine {
-    constructor(address, opts, owner) {
-      this.opts = opts;
-      this.id = null;
-      this.transport = null;
-      this.maxPayload = Infinity;
-      this.readyState = 'opening'; // then 'open', then 'closed'
-      this._address = address;
-      this._owner = owner;
-      this._candidates = opts.transports.slice();
-      this._timer = null; // until open: the WebSocket's chance; then: the next ping is due
-      this._onoffline = () => this.fail('transport close', new Error('network connection lost'));
-      this._onpagehide = () => this.fail('transport close', new Error('page closed'));
-      if (root.addEventListener) {
-        root.addEventListener('offline', this._onoffline);
-        root.addEventListener('pagehide', this._onpagehide);
-      }
-    }
-
-    url(transport) {
-      const query = new URLSearchParams({...this.opts.query, EIO: 4, transport});
-      if (this.id) query.set('sid', this.id);
-      if (transport === 'polling') query.set('t', Date.now().toString(36));
-      return `${this._address}?${query}`;
-    }
-
-    open() {
-      const name = this._candidates.shift();
-      this.transport = new TRANSPORTS[name](this);
-      if (name === 'websocket') {
-        this._wait(this.opts.websocketTimeout, 'transport error', 'websocket timeout');
-      }
-      try {
-        this.transport.open();
-      } catch (error) { // forbidden by the page's policy, or no WebSocket here at all
-        const {transport} = this;
-        queueMicrotask(() => this._onlost(transport, 'transport error', error));
-      }
-    }
-
-    send(frames) { for (const frame of frames) this.transport.send(frame); }
-
-    sendMessage([text, ...attachments]) { this.send([`4${text}`, ...attachments]); }
-
-    /** True if the server has been silent too long, which a throttled timer may report late. */
-    get expired() {
-      if (Date.now() <= this._deadline) return false;
-      queueMicrotask(() => this.fail('ping timeout'));
-      return true;
-    }
-
-    close() { this.fail('forced close'); }
-
-    fail(reason, error) {
-      if (this.readyState === 'closed') return;
-      this.readyState = 'closed';
-      clearTimeout(this._timer);
-      if (root.removeEventListener) {
-        root.removeEventListener('offline', this._onoffline);
-        root.removeEventListener('pagehide', this._onpagehide);
-      }
-      if (this.transport) this.transport.close();
-      this._owner.onclose(reason, error);
-    }
-
-    _wait(delay, reason, message) {
-      clearTimeout(this._timer);
-      const transport = this.transport;
-      this._timer = setTimeout(
-        () => this._onlost(transport, reason, new Error(message)), Math.min(delay, MAX_TIMER));
-    }
-
-    _onlost(transport, reason, error) {
-      if (transport !== this.transport || this.readyState === 'closed') return;
-      if (this.readyState === 'open' || !this._candidates.length) {
-        this.fail(reason, error);
-      } else {
-        this.transport = null;
-        clearTimeout(this._timer);
-        transport.close();
-        this.open();
-      }
-    }
-
-    _onframe(transport, frame) {
-      if (transport !== this.transport || this.readyState === 'closed') return;
-      const type = typeof frame === 'string' ? frame[0] : 'binary';
-      const opening = this.readyState === 'opening';
-      if (opening !== (type === '0')) {
-        this._onlost(transport, 'parse error', new Error('no handshake, or a second one'));
-      } else if (type === '0') {
-        this._onhandshake(frame.slice(1));
-      } else if (type === '1') {
-        this.fail('transport close');
-      } else if (type === '2') {
-        this._expectPing();
-        transport.send(`3${frame.slice(1)}`);
-      } else if (type === '4') {
-        this._owner.onmessage(frame.slice(1));
-      } else if (type === 'binary') {
-        this._owner.onmessage(frame);
-      } else if (type !== '6') {
-        this.fail('parse error', new Error('unexpected Engine.IO packet'));
-      }
-    }
-
-    _onhandshake(json) {
-      let data = null;
-      try { data = JSON.parse(json); } catch { /* refused below */ }
-      if (!isObject(data) || typeof data.sid !== 'string'
-          || !(data.pingInterval > 0) || !(data.pingTimeout > 0)) {
-        this._onlost(this.transport, 'parse error', new Error('bad handshake'));
-        return;
-      }
-      this.id = data.sid;
-      this.maxPayload = data.maxPayload > 0 ? data.maxPayload : Infinity;
-      this._silence = data.pingInterval + data.pingTimeout;
-      this.readyState = 'open';
-      this._expectPing();
-      this._owner.onopen();
-    }
-
-    _expectPing() {
-      this._deadline = Date.now() + this._silence;
-      this._wait(this._silence, 'ping timeout', 'no ping from the server');
-    }
-  }
-
-  // ---- Manager and sockets ------------------------------------------------------------------
+  // ---- Emitter ------------------------------------------------------------------------------
 
   /** Runs a listener of the page; what it throws goes where uncaught errors go. */
   function run(listener, self, args) {
     try {
       listener.apply(self, args);
     } catch (error) {
-      if (root.reportError) root.reportError(error);
-      else setTimeout(() => { throw error; });
+      queueMicrotask(() => { throw error; });
     }
   }
 
@@ -433,158 +52,672 @@
       return this;
     }
 
+    prepend(event, listener) {
+      this._listeners.set(event, [listener, ...this.listeners(event)]);
+      return this;
+    }
+
     once(event, listener) {
       const wrapper = (...args) => {
         this.off(event, wrapper);
         listener.apply(this, args);
       };
-      wrapper.listener = listener;
+      wrapper._listener = listener;
       return this.on(event, wrapper);
     }
 
-    /** Removes one listener of an event, all of them, or every listener there is. */
+    /** Takes a listener off an event once, or all that it has, or every listener there is. */
     off(event, listener) {
+      const left = listener ? [...this.listeners(event)] : [];
+      const at = left.findIndex((known) => known === listener || known._listener === listener);
+      if (at >= 0) left.splice(at, 1);
       if (event === undefined) this._listeners.clear();
-      else if (listener === undefined) this._listeners.delete(event);
-      else {
-        this._listeners.set(event, this.listeners(event).filter(
-          (known) => known !== listener && known.listener !== listener));
-      }
+      else this._listeners.set(event, left);
       return this;
     }
 
     listeners(event) { return this._listeners.get(event) || []; }
+
+    hasListeners(event) { return this.listeners(event).length > 0; }
 
     _fire(event, ...args) {
       for (const listener of this.listeners(event)) run(listener, this, args);
     }
   }
 
+  const {prototype} = Emitter;
+  prototype.addEventListener = prototype.addEvent = prototype.on;
+  prototype.removeListener = prototype.removeAllListeners = prototype.off;
+  prototype.removeEventListener = prototype.removeEvent = prototype.off;
+
+  // ---- Parser -------------------------------------------------------------------------------
+
+  const CONNECT = 0;
+  const DISCONNECT = 1;
+  const EVENT = 2;
+  const ACK = 3;
+  const CONNECT_ERROR = 4;
+  const BINARY = 3; // BINARY_EVENT is EVENT + 3, BINARY_ACK is ACK + 3
+  const RESERVED = /^(connect(_error)?|disconnect(ing)?|newListener|removeListener)$/;
+  // type, number of attachments, namespace, acknowledgement id (longer ones are not exact), JSON
+  const PACKET = /^([0-6])(?:(\d+)-)?(?:(\/[^,]*)(?:,|$))?(\d{0,15})([^]*)$/;
+
+  const isBinary = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value)
+    || value instanceof Blob;
+
+  function check(condition) { if (!condition) throw new Error('malformed packet'); }
+
+  /** The frames of one packet: its text, then each binary value in the order of appearance. */
+  function encode(type, nsp, data, id = '') {
+    const attachments = [];
+    const json = JSON.stringify(data, function (key, value) {
+      const original = this[key]; // `value` has been through toJSON
+      return isBinary(original)
+        ? {_placeholder: true, num: attachments.push(original) - 1} : value;
+    });
+    const prefix = attachments.length ? `${type + BINARY}${attachments.length}-` : type;
+    const namespace = nsp === '/' ? '' : `${nsp},`;
+    return [`4${prefix}${namespace}${id}${json ?? ''}`, ...attachments];
+  }
+
+  /** Type, namespace, id, JSON of a text frame, and how many attachments are still to come. */
+  function parse(frame, maxAttachments) {
+    const [, type, count, nsp = '/', id, json] = PACKET.exec(frame);
+    check(type > CONNECT_ERROR === !!count && !(count > maxAttachments));
+    return [count ? type - BINARY : +type, nsp, id, json, +count];
+  }
+
+  /** The data of a packet, of the shape that its type wants. */
+  function revive(type, json, attachments) {
+    const data = json ? JSON.parse(json, attachments.length && ((key, value) => {
+      if (!value || value._placeholder !== true) return value;
+      const found = typeof value.num === 'number' && attachments[value.num];
+      check(found);
+      return found;
+    })) : undefined;
+    const isList = Array.isArray(data);
+    if (type === EVENT) {
+      check(isList && /^(string|number)/.test(typeof data[0]) && !RESERVED.test(data[0]));
+    } else if (type === ACK) {
+      check(isList);
+    } else if (data === undefined) {
+      check(type < EVENT);
+    } else if (type !== CONNECT_ERROR || typeof data !== 'string') {
+      check(type !== DISCONNECT && typeof data === 'object' && data && !isList);
+    }
+    return data;
+  }
+
+  // ---- Transports: _open(), _write(queue), _close(), _writable; told are engine._onframe, _onlost
+
+  const failure = (message, context, description = message) => Object.assign(
+    new Error(message), {type: 'TransportError', description, context});
+
+  class Transport {
+    constructor(engine) {
+      const {opts} = engine;
+      this._engine = engine;
+      this._opts = {...opts, ...opts.transportOptions?.[this.name]};
+    }
+
+    _begin() { this._open().catch((error) => this._lost(error)); }
+
+    _lost(error, reason = 'transport error') {
+      this._closed = true;
+      this._engine._onlost(this, reason, error);
+    }
+  }
+
+  class WebSocketTransport extends Transport {
+    get name() { return 'websocket'; }
+
+    static get _usable() { return root.WebSocket; }
+
+    async _open() {
+      const url = this._engine._url(this).replace('http', 'ws');
+      const socket = this._socket = new WebSocket(url, this._opts.protocols || []);
+      socket.binaryType = 'arraybuffer';
+      socket.onopen = () => { if (this === this._engine._probe) socket.send('2probe'); };
+      socket.onmessage = ({data}) => this._engine._onframe(this, data);
+      socket.onerror = (event) => this._lost(failure('websocket error', event));
+      socket.onclose = (event) => this._lost(
+        failure('websocket connection closed', event), 'transport close');
+    }
+
+    get _writable() { return this._socket.readyState === 1 && !this._socket.bufferedAmount; }
+
+    _write(queue) {
+      for (const frame of queue.splice(0)) {
+        if (this._socket.readyState === 1) this._socket.send(frame);
+      }
+    }
+
+    _close() { this._socket?.close(); }
+  }
+
+  const SEPARATOR = '\x1e';
+
+  const fromBase64 = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0)).buffer;
+
+  const toBase64 = (data) => new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(',')[1]);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(new Blob([data]));
+  });
+
+  /** Long polling: a GET waits for what the server has to say, a POST takes the queue along. */
+  class PollingTransport extends Transport {
+    get name() { return 'polling'; }
+
+    static get _usable() { return root.fetch; }
+
+    get _writable() { return !this._posting; }
+
+    /** Receives until it is closed, or paused for an upgrade. */
+    async _open() {
+      const engine = this._engine;
+      this._polling = true;
+      while (!this._closed && !engine._upgrading) {
+        const body = await this._get(engine._url(this));
+        for (const frame of body.split(SEPARATOR)) engine._onframe(this, frame);
+      }
+      this._polling = false;
+      this._settle();
+    }
+
+    async _write(queue) {
+      if (this._posting || !queue.length) return;
+      const engine = this._engine;
+      this._posting = true;
+      try {
+        await 0; // what is sent in one turn shares a request
+        while (queue.length && !engine._upgrading) {
+          const body = await this._take(queue);
+          await this._request('post', engine._url(this), {
+            method: 'POST',
+            mode: this._mode,
+            body: this._form(body),
+            // the last words of a page that goes away
+            keepalive: this._closed && body.length < 9999,
+          });
+        }
+      } catch (error) {
+        this._lost(error);
+      }
+      this._posting = false;
+      if (this._closed) this._abort();
+      this._settle();
+    }
+
+    /** Once nothing is under way the engine may move to another transport. */
+    _settle() {
+      if (this._engine._upgrading && !this._polling && !this._posting) this._engine._switch();
+    }
+
+    /** Sends what is left and a goodbye, then ends the waiting GET. */
+    _close() {
+      const {_queue, id} = this._engine;
+      const works = id && !this._closed;
+      this._closed = true;
+      if (works) {
+        _queue.push('1');
+        this._write(_queue);
+      } else {
+        this._abort?.();
+      }
+    }
+
+    /** As many queued frames as the server takes in one request, at least one. */
+    async _take(queue) {
+      const packets = [];
+      let size = 0;
+      for (const frame of queue) {
+        const packet = typeof frame === 'string' ? frame : `b${await toBase64(frame)}`;
+        size += new Blob([this._form(packet)]).size + 3; // a separator may take as much
+        // the goodbye comes alone, as a server may heed it ahead of what is in front of it
+        if (packets.length && (size > this._engine._maxPayload || frame === '1')) break;
+        packets.push(packet);
+      }
+      queue.splice(0, packets.length);
+      return packets.join(SEPARATOR);
+    }
+
+    _get(url) {
+      const controller = new AbortController();
+      this._abort = () => controller.abort();
+      return this._request('poll', url, {signal: controller.signal});
+    }
+
+    _form(body) { return body; }
+
+    async _request(verb, url, options) {
+      let description;
+      let context;
+      try {
+        const response = await fetch(url, {
+          headers: this._opts.extraHeaders,
+          cache: 'no-store',
+          credentials: this._opts.withCredentials ? 'include' : 'same-origin',
+          ...options,
+        });
+        description = response.status;
+        context = await response.text();
+        if (response.ok || response.type === 'opaque') return context;
+      } catch (error) {
+        description = error;
+      }
+      throw failure(`xhr ${verb} error`, context, description);
+    }
+  }
+
+  // Loads the script it is told to and hands over what that has to say, through the port given.
+  const JSONP_FRAME = `<script>onmessage=e=>{
+let s=document.createElement("script"),f=d=>e.ports[0].postMessage(d)
+___eio=[f]
+s.onload=s.onerror=()=>f(s.remove())
+s.src=e.data
+document.head.append(s)}<\/script>`;
+
+  /**
+   * Polling for pages that the server gives no CORS headers: the answer to a GET is a script. It
+   * runs in a frame that has no origin, where it can do nothing but hand over its text.
+   */
+  class JSONPTransport extends PollingTransport {
+    get name() { return 'jsonp'; }
+
+    static get _usable() { return root.document; }
+
+    _get(url) {
+      return new Promise((resolve, reject) => {
+        const {port1, port2} = new MessageChannel();
+        const frame = this._frame || document.createElement('iframe');
+        const ask = () => frame.contentWindow.postMessage(url, '*', [port2]);
+        port1.onmessage = ({data}) => {
+          if (typeof data === 'string') resolve(data);
+          else reject(failure('jsonp poll error'));
+        };
+        this._abort = () => frame.remove();
+        if (this._frame) {
+          ask();
+        } else {
+          this._frame = frame;
+          frame.hidden = true;
+          frame.sandbox = 'allow-scripts';
+          frame.srcdoc = JSONP_FRAME;
+          frame.addEventListener('load', ask, {once: true});
+          document.documentElement.append(frame);
+        }
+      });
+    }
+
+    get _mode() { return 'no-cors'; }
+
+    _form(body) {
+      // the server takes a backslash and an n for a newline, unless a backslash is before them
+      return new URLSearchParams({d: body.replace(/\\n/g, '\\\\n')});
+    }
+  }
+
+  const TRANSPORTS = {
+    websocket: WebSocketTransport,
+    polling: PollingTransport,
+    jsonp: JSONPTransport,
+    // the names of 2010
+    flashsocket: WebSocketTransport,
+    htmlfile: PollingTransport,
+    'xhr-multipart': PollingTransport,
+    'xhr-polling': PollingTransport,
+    'jsonp-polling': JSONPTransport,
+  };
+
+  // ---- Engine -------------------------------------------------------------------------------
+
+  /**
+   * One connection: chooses the transport, moves to a better one, answers pings, notices silence.
+   * It tells the manager: _onopen(), _ondata(frame), and exactly once _onclose(reason, error).
+   */
+  class Engine extends Emitter {
+    constructor(manager) {
+      super();
+      const {opts} = manager;
+      const isOwn = manager._address.startsWith(`${location.origin}/`);
+      const names = opts.transports || ['websocket', 'polling', isOwn ? '' : 'jsonp'];
+      this.opts = opts;
+      this.id = null;
+      this.transport = null;
+      this.readyState = 'opening'; // then 'open', then 'closed'
+      this._manager = manager;
+      this._queue = [];        // frames the transport has not taken yet
+      this._probe = null;      // the WebSocket that is to take over from polling
+      this._upgrading = false; // true while polling runs out for it
+      const kinds = names.map((name) => TRANSPORTS[name]);
+      const last = TRANSPORTS[manager._remembered()];
+      if (kinds.includes(last)) kinds.unshift(last);
+      this._candidates = [...new Set(kinds)].filter((kind) => kind?._usable);
+      this._onleave = ({type}) => this._fail('transport close', failure(
+        type === 'offline' ? 'network connection lost' : 'page closed'));
+      addEventListener('offline', this._onleave);
+      addEventListener('pagehide', this._onleave);
+    }
+
+    /** Gives this connection up, after which the manager makes the next one. */
+    close() { this._fail('forced close', this.id ? undefined : failure('forced close')); }
+
+    /** True if the server has been silent too long, which a throttled timer may report late. */
+    _expired() {
+      const expired = Date.now() > this._deadline;
+      if (expired) queueMicrotask(() => this._fail('ping timeout'));
+      return expired;
+    }
+
+    _url({name, _opts: {query}}) {
+      const all = new URLSearchParams(query);
+      all.set('EIO', 4);
+      all.set('transport', name === 'websocket' ? name : 'polling');
+      all.set('t', Date.now().toString(36));
+      if (name === 'jsonp') all.set('j', 0);
+      if (this.id) all.set('sid', this.id);
+      return `${this._manager._address}?${all}`;
+    }
+
+    _open() {
+      const Kind = this._candidates.shift();
+      if (!Kind) {
+        queueMicrotask(() => this._fail('transport error', failure('no usable transport')));
+        return;
+      }
+      this.transport = new Kind(this);
+      this._manager._fire('connecting', this.transport.name);
+      // the last one may take its time, except a frame whose script the page's policy may forbid
+      if (this._candidates.length || Kind === JSONPTransport) {
+        this._wait(this.opts.connectTimeout, 'transport error');
+      }
+      this.transport._begin();
+    }
+
+    _send(...frames) {
+      this._queue.push(...frames);
+      if (!this._upgrading) this.transport._write(this._queue);
+    }
+
+    _isFree() { return !this._upgrading && !this._queue.length && this.transport._writable; }
+
+    _fail(reason, error) {
+      if (this.readyState === 'closed') return;
+      this.readyState = 'closed';
+      this._upgrading = false;
+      clearTimeout(this._timer);
+      removeEventListener('offline', this._onleave);
+      removeEventListener('pagehide', this._onleave);
+      this._probe?._close();
+      this.transport?._close();
+      this._manager._onclose(reason, error);
+      this._fire('close', reason, error);
+    }
+
+    _wait(delay, reason) {
+      const {transport} = this;
+      clearTimeout(this._timer);
+      this._timer = setTimeout(() => this._onlost(transport, reason, failure('timeout')), delay);
+    }
+
+    _onlost(transport, reason, error) {
+      if (this.readyState === 'closed') return;
+      if (transport === this._probe) {
+        transport._close();
+        this._probe = null;
+        if (this._upgrading) { // then polling goes on
+          this._upgrading = false;
+          if (!this.transport._polling) this.transport._begin();
+          this._send();
+        }
+      } else if (transport === this.transport) {
+        if (this.id || !this._candidates.length) {
+          this._fail(reason, error);
+        } else {
+          clearTimeout(this._timer);
+          transport._close();
+          this._queue = [];
+          this._open();
+        }
+      }
+    }
+
+    _onframe(transport, frame) {
+      if (this.readyState === 'closed') return;
+      try {
+        if (transport === this.transport) {
+          this._onpacket(frame);
+        } else if (transport === this._probe) {
+          check(frame === '3probe');
+          this._upgrading = true;
+          this.transport._settle();
+        }
+      } catch (error) {
+        this._onlost(transport, 'parse error', error);
+      }
+    }
+
+    _onpacket(frame) {
+      const isText = typeof frame === 'string';
+      const type = isText ? frame[0] : 'b';
+      if (!this.id) {
+        check(type === '0');
+        this._onhandshake(JSON.parse(frame.slice(1)));
+      } else if (type === '4') {
+        this._manager._ondata(frame.slice(1));
+      } else if (type === 'b') {
+        this._manager._ondata(isText ? fromBase64(frame.slice(1)) : frame);
+      } else if (type === '2') {
+        this._send('3');
+        this._expectPing();
+        this._manager._fire('ping');
+      } else if (type === '1') {
+        this.transport._lost(failure('transport closed by the server'), 'transport close');
+      } else {
+        check(type === '6');
+      }
+    }
+
+    _onhandshake({sid, upgrades, pingInterval, pingTimeout, maxPayload}) {
+      check(sid && typeof sid === 'string' && pingInterval > 0 && pingTimeout > 0);
+      this.id = sid;
+      this._maxPayload = maxPayload;
+      this._silence = pingInterval + pingTimeout;
+      this.readyState = 'open';
+      this._expectPing();
+      this._manager._remembered(this.transport.name);
+      if (this.opts.upgrade !== false && `${upgrades}`.includes('websocket')
+          && this._candidates.includes(WebSocketTransport)) {
+        const probe = this._probe = new WebSocketTransport(this);
+        setTimeout(() => {
+          if (probe === this._probe) this._onlost(probe);
+        }, this.opts.connectTimeout);
+        probe._begin();
+      }
+      this._manager._onopen();
+    }
+
+    _expectPing() {
+      this._deadline = Date.now() + this._silence;
+      this._wait(this._silence, 'ping timeout');
+    }
+
+    /** Polling has nothing under way any more: the WebSocket takes over. */
+    _switch() {
+      const {rememberUpgrade, rememberTransport} = this.opts;
+      this.transport = this._probe;
+      this._probe = null;
+      this._upgrading = false;
+      this._queue.unshift('5');
+      this._send();
+      this._expectPing();
+      if (rememberUpgrade || rememberTransport) this._manager._remembered('websocket');
+      this._fire('upgrade', this.transport);
+    }
+  }
+
+  // ---- Manager and sockets ------------------------------------------------------------------
+
   /** One connection shared by namespaces, made again when it is lost. */
   class Manager extends Emitter {
     constructor(origin, opts) {
       super();
-      this.opts = complete(opts);
-      if (!this.opts.transports.length) throw new Error('transports is empty');
-      for (const name of this.opts.transports) {
-        if (!(name in TRANSPORTS)) throw new Error(`unknown transport "${name}"`);
-      }
+      this.opts = {...DEFAULTS};
+      for (const name in opts) if (opts[name] !== undefined) this.opts[name] = opts[name];
       this.engine = null;
       this._address = `${origin}/${this.opts.path.replace(/^\/+|\/+$/g, '')}/`;
       this._sockets = new Map();
-      this._state = 'closed';
       this._attempts = 0;
-      this._retry = null; // timer of the next attempt
+      this._retry = undefined; // timer of the next attempt
+      if (this.opts.autoConnect) this.open();
     }
 
-    socket(nsp, opts = {}) {
-      if (!this._sockets.has(nsp)) {
-        this._sockets.set(nsp, new Socket(this, nsp, opts.auth || this.opts.auth));
-      }
-      return this._sockets.get(nsp);
+    get _state() { return this.engine?.readyState || 'closed'; }
+
+    socket(nsp, opts) {
+      const socket = this._sockets.get(nsp) || new Socket(this, nsp, opts);
+      this._sockets.set(nsp, socket);
+      if (this.opts.autoConnect) socket.connect();
+      return socket;
     }
 
-    /** Connects now, unless that is under way. */
-    open() {
+    /** Connects now, unless that is under way; calls back with an error or nothing. */
+    open(callback) {
       if (this._state !== 'closed') return this;
-      clearTimeout(this._retry);
-      this._retry = null;
-      this._state = 'opening';
-      this._decoder = new Decoder(this.opts.maxAttachments);
-      const engine = new Engine(this._address, this.opts, {
-        onopen: () => this._onopen(),
-        onmessage: (frame) => this._onmessage(frame),
-        onclose: (reason, error) => this._onclose(reason, error),
-      });
-      this.engine = engine;
-      this._limit = setTimeout(
-        () => engine.fail('transport error', new Error('timeout')), this.opts.timeout);
-      engine.open();
+      this._retry = clearTimeout(this._retry); // that is, undefined
+      this._stopped = false;
+      this._partial = null; // the packet whose attachments are being collected
+      this._callback = callback;
+      const engine = this.engine = new Engine(this);
+      this._timer = this.opts.timeout && setTimeout(
+        () => engine._fail('transport error', failure('timeout')), this.opts.timeout);
+      engine._open();
       return this;
     }
 
     /** Closes the connection of every namespace, and stays closed. */
     disconnect() {
-      clearTimeout(this._retry);
-      this._retry = null;
+      this._retry = clearTimeout(this._retry); // that is, undefined
       this._attempts = 0;
-      if (this._state !== 'closed') this.engine.close();
+      this._stopped = true;
+      this.engine?._fail('forced close');
+    }
+
+    /** The transport to begin with, which worked the last time; told a name, it is that one. */
+    _remembered(name) {
+      const {opts: {rememberTransport}, _address} = this;
+      if (name && rememberTransport !== false) this._last = name;
+      try {
+        if (rememberTransport) {
+          if (name) localStorage[_address] = name;
+          return localStorage[_address];
+        }
+      } catch { /* the page may have no storage */ }
+      return this._last;
     }
 
     _onopen() {
-      clearTimeout(this._limit);
-      this._state = 'open';
+      // what a page sends by JSONP may be refused unseen, so that there an answer has to come
+      if (this.engine.transport.name !== 'jsonp') clearTimeout(this._timer);
       const attempts = this._attempts;
       this._attempts = 0;
+      for (const socket of [...this._sockets.values()]) if (socket.active) socket._join();
       this._fire('open');
+      this._answer();
       if (attempts) this._fire('reconnect', attempts);
-      for (const socket of this._sockets.values()) if (socket.active) socket._join();
     }
 
-    _onmessage(frame) {
-      let packet;
-      try {
-        packet = this._decoder.add(frame);
-      } catch (error) {
-        this.engine.fail('parse error', error);
-        return;
+    _answer(...error) {
+      const callback = this._callback;
+      this._callback = null;
+      if (callback) run(callback, this, error);
+    }
+
+    _ondata(frame) {
+      clearTimeout(this._timer);
+      const isText = typeof frame === 'string';
+      check(isText !== !!this._partial);
+      if (isText) {
+        this._partial = parse(frame, this.opts.maxAttachments);
+        this._attachments = [];
+      } else {
+        this._attachments.push(frame);
       }
-      const socket = packet && this._sockets.get(packet.nsp);
-      if (socket && socket.active) socket._onpacket(packet);
+      const [type, nsp, id, json, count] = this._partial;
+      if (this._attachments.length < count) return;
+      this._partial = null;
+      const data = revive(type, json, this._attachments);
+      const socket = this._sockets.get(nsp);
+      if (socket?.active) socket._onpacket(type, id, data);
     }
 
     _onclose(reason, error) {
-      clearTimeout(this._limit);
-      const wasOpen = this._state === 'open';
-      this._state = 'closed';
+      const {id} = this.engine; // a listener may open the next one
+      clearTimeout(this._timer);
       for (const socket of this._sockets.values()) socket._onclose(reason, error);
-      if (wasOpen) this._fire('close', reason, error);
-      else if (reason !== 'forced close') {
+      if (id) {
+        this._fire('close', reason, error);
+      } else if (error) {
         this._fire('error', error);
+        this._answer(error);
         if (this._attempts) this._fire('reconnect_error', error);
       }
-      if (reason !== 'forced close' && this.opts.reconnection) this._reconnectLater();
+      this._reconnectLater();
     }
 
     _reconnectLater() {
-      const wanted = [...this._sockets.values()].some((socket) => socket.active);
-      if (!wanted || this._state !== 'closed') return; // a listener decided otherwise
-      if (this._attempts >= this.opts.reconnectionAttempts) {
+      const {
+        reconnection, reconnectionAttempts, reconnectionDelay, reconnectionDelayMax,
+        randomizationFactor,
+      } = this.opts;
+      if (!reconnection || this._stopped || !this._isWanted() || this._state !== 'closed') return;
+      if (this._attempts >= reconnectionAttempts) {
         this._attempts = 0;
         this._fire('reconnect_failed');
         return;
       }
-      const {reconnectionDelay, reconnectionDelayMax, randomizationFactor} = this.opts;
       const spread = 1 + randomizationFactor * (2 * Math.random() - 1);
-      const delay = Math.min(reconnectionDelay * 2 ** this._attempts * spread, reconnectionDelayMax);
+      const delay = reconnectionDelay * 2 ** this._attempts * spread;
       this._retry = setTimeout(() => {
         this._attempts += 1;
         this._fire('reconnect_attempt', this._attempts);
-        this.open();
-      }, delay);
+        if (this._isWanted()) this.open();
+      }, Math.min(delay, reconnectionDelayMax));
     }
 
-    /** A socket has left; the last one closes the connection. */
-    _release() {
-      if (![...this._sockets.values()].some((socket) => socket.active)) this.disconnect();
-    }
+    _isWanted() { return [...this._sockets.values()].some((socket) => socket.active); }
+  }
+
+  Manager.prototype.connect = Manager.prototype.open;
+  // reconnection(), reconnectionDelay(5) ...: read an option, or set it for the time to come
+  for (const name of Object.keys(DEFAULTS)) {
+    Manager.prototype[name] = function (value) {
+      if (value === undefined) return this.opts[name];
+      this.opts[name] = value;
+      return this;
+    };
   }
 
   /** One namespace. Everything its user calls is here; see the names of socket.io-client. */
   class Socket extends Emitter {
-    constructor(manager, nsp, auth) {
+    constructor(manager, nsp, opts) {
+      if (!(manager instanceof Manager)) return firstGeneration(manager, nsp);
       super();
       this.io = manager;
       this.nsp = nsp;
-      this.auth = auth;
-      this.id = undefined;
+      this.auth = opts?.auth;
       this.connected = false;
+      this.recovered = false;
       this.active = false; // connected, or trying to be
+      this.sendBuffer = [];    // packets emitted while not connected
+      this.receiveBuffer = []; // events that came ahead of the server's CONNECT
+      this._opts = opts || {};
       this._flags = {};
-      this._acks = new Map();
+      this._acks = new Map(); // id -> function (error, values)
       this._nextId = 0;
-      this._sendBuffer = [];    // {id, frames} emitted while not connected
-      this._receiveBuffer = []; // events that came ahead of the server's CONNECT
+      this._queue = []; // with the option `retries`: events, one of them under way at a time
     }
 
     get disconnected() { return !this.connected; }
@@ -594,43 +727,51 @@
       const joining = this.active;
       this.active = true;
       if (this.io._state !== 'open') {
-        if (this.io._retry === null) this.io.open();
+        if (!this.io._retry) this.io.open();
       } else if (!joining) this._join();
       return this;
     }
 
     disconnect() {
-      if (!this.active) return this;
-      if (this.connected) this._send(encode({type: DISCONNECT, nsp: this.nsp}));
-      this._leave('io client disconnect');
+      if (this.connected) this._send(DISCONNECT);
+      if (this.active) this._leave('io client disconnect');
       return this;
     }
 
     /** Send the next event only if it can go out at once. */
     get volatile() {
-      this._flags.volatile = true;
+      this._flags._volatile = true;
       return this;
     }
 
     /** The next event's callback takes (error, ...values) and is called within `ms`. */
     timeout(ms) {
-      this._flags.timeout = ms;
+      this._flags._timeout = ms;
       return this;
     }
 
+    /** Accepted for the sake of other clients: browsers decide on compression themselves. */
+    compress() { return this; }
+
     /** Sends an event; a function as the last argument is called with the server's answer. */
     emit(event, ...args) {
-      const {volatile, timeout} = this._flags;
+      const flags = this._flags;
+      const data = [event, ...args];
       this._flags = {};
-      if (RESERVED.has(event)) throw new Error(`"${event}" is a reserved event name`);
-      const ack = typeof args[args.length - 1] === 'function' ? args.pop() : null;
+      if (RESERVED.test(event)) throw new Error(`"${event}" is a reserved event name`);
+      const ack = typeof args[args.length - 1] === 'function' && data.pop();
+      if (this._opts.retries && !flags._volatile && !flags._queued) {
+        this._enqueue(data, ack, flags);
+        return this;
+      }
       const id = ack ? this._nextId++ : undefined;
-      const frames = encode({type: EVENT, nsp: this.nsp, id, data: [event, ...args]});
-      if (ack) this._expectAck(id, ack, timeout);
-      const ready = this.connected && !this.io.engine.expired;
-      if (volatile && !(ready && this.io.engine.transport.writable)) return this;
-      if (ready) this._send(frames);
-      else this._sendBuffer.push({id, frames});
+      const packet = {id, data, _frames: encode(EVENT, this.nsp, data, id)};
+      if (ack) this._expectAck(id, ack, flags._timeout);
+      const {engine} = this.io;
+      const ready = this.connected && !engine._expired();
+      if (flags._volatile && !(ready && engine._isFree())) return this;
+      if (ready) this._transmit(packet);
+      else this.sendBuffer.push(packet);
       return this;
     }
 
@@ -641,109 +782,145 @@
     emitWithAck(event, ...args) {
       return new Promise((resolve, reject) => {
         const ack = (error, value) => (error ? reject(error) : resolve(value));
-        ack.withError = true;
+        ack._withError = true;
         this.emit(event, ...args, ack);
       });
     }
 
-    _send(frames) { this.io.engine.sendMessage(frames); }
+    _send(type, data, id) { this.io.engine._send(...encode(type, this.nsp, data, id)); }
 
-    _expectAck(id, ack, timeout) {
-      const entry = {ack, withError: ack.withError || timeout !== undefined, timer: null};
-      if (timeout !== undefined) {
-        entry.timer = setTimeout(() => {
-          this._acks.delete(id);
-          this._sendBuffer = this._sendBuffer.filter((waiting) => waiting.id !== id);
-          run(ack, this, [new Error('operation has timed out')]);
-        }, timeout);
-      }
-      this._acks.set(id, entry);
+    _transmit({data, _frames}) {
+      this._fire(OUTGOING, ...data);
+      this.io.engine._send(..._frames);
     }
+
+    _expectAck(id, ack, timeout = this._opts.ackTimeout) {
+      const timer = timeout >= 0 && setTimeout(() => {
+        this.sendBuffer = this.sendBuffer.filter((packet) => packet.id !== id);
+        settle(new Error('operation has timed out'));
+      }, timeout);
+      const settle = (error, values = []) => {
+        this._acks.delete(id);
+        clearTimeout(timer);
+        if (ack._withError || timer) run(ack, this, [error, ...values]);
+        else if (!error) run(ack, this, values);
+      };
+      this._acks.set(id, settle);
+    }
+
+    // -- with the option `retries`
+
+    _enqueue(data, ack, flags) {
+      const entry = {_attempts: 0, _pending: false};
+      const settle = (error, ...values) => {
+        if (entry !== this._queue[0]) return; // answered already
+        entry._pending = false;
+        if (!error || entry._attempts > this._opts.retries) {
+          this._queue.shift();
+          if (ack) run(ack, this, [error, ...values]);
+        }
+        this._flush();
+      };
+      settle._withError = true;
+      entry._emit = () => {
+        this._flags = {...flags, _queued: true};
+        this.emit(...data, settle);
+      };
+      this._queue.push(entry);
+      this._flush();
+    }
+
+    _flush() {
+      const [entry] = this._queue;
+      if (!this.connected || !entry || entry._pending) return;
+      entry._pending = true;
+      entry._attempts += 1;
+      entry._emit();
+    }
+
+    // -- what the manager tells
 
     _join() {
       const send = (data) => {
         if (this.active && this.io._state === 'open') {
-          this._send(encode({type: CONNECT, nsp: this.nsp, data}));
+          this._send(CONNECT, this._pid ? {pid: this._pid, offset: this._offset, ...data} : data);
         }
       };
       if (typeof this.auth === 'function') run(this.auth, this, [send]);
       else send(this.auth);
     }
 
-    _leave(reason) {
+    /** Leaves the namespace; the last one that leaves closes the connection. */
+    _leave(reason, error) {
       this.active = false;
-      this._onclose(reason);
-      this.io._release();
+      this._onclose(reason, error);
+      if (!this.io._isWanted()) this.io.disconnect();
     }
 
-    _onpacket({type, id, data}) {
+    _onpacket(type, id, data) {
       if (type === CONNECT) this._onconnect(data);
       else if (type === DISCONNECT) this._leave('io server disconnect');
       else if (type === CONNECT_ERROR) this._onrefused(data);
-      else if (type === ACK) this._onack(id, data);
-      else if (this.connected) this._onevent(id, data);
-      else this._receiveBuffer.push([id, data]);
+      else if (type === ACK) {
+        const settle = id && this._acks.get(+id);
+        if (settle) settle(null, data);
+      } else if (this.connected) this._onevent(id, data);
+      else this.receiveBuffer.push([id, data]);
     }
 
     _onconnect(data) {
       if (this.connected) return;
-      if (!data || typeof data.sid !== 'string') {
-        this._onrefused('the server speaks another version of the protocol');
+      const {sid, pid} = data || {};
+      if (!sid || typeof sid !== 'string') {
+        this._onrefused('incompatible server');
         return;
       }
-      this.id = data.sid;
+      this.id = sid;
       this.connected = true;
-      for (const [id, event] of this._receiveBuffer.splice(0)) this._onevent(id, event);
-      for (const {frames} of this._sendBuffer.splice(0)) this._send(frames);
+      this.recovered = !!pid && pid === this._pid;
+      if (!this.recovered) this._offset = undefined;
+      this._pid = pid;
+      for (const event of this.receiveBuffer.splice(0)) this._onevent(...event);
+      for (const packet of this.sendBuffer.splice(0)) this._transmit(packet);
+      this._flush();
       this._fire('connect');
     }
 
     _onrefused(data) {
-      this.active = false;
-      const error = new Error(typeof data === 'string' ? data : data.message);
-      if (isObject(data)) error.data = data.data;
-      this._onclose('io server disconnect', error);
-      this.io._release();
+      const error = new Error(data.message || data);
+      error.data = data.data;
+      this._leave('io server disconnect', error);
       this._fire('connect_error', error);
     }
 
-    _onevent(id, [event, ...args]) {
-      if (id !== undefined) {
+    _onevent(id, data) {
+      const last = data[data.length - 1];
+      if (id) {
         let answered = false;
-        args.push((...values) => {
+        data.push((...values) => {
           if (answered || !this.connected) return;
           answered = true;
-          this._send(encode({type: ACK, nsp: this.nsp, id, data: values}));
+          this._send(ACK, values, id);
         });
+      } else if (this._pid && data.length > 1 && typeof last === 'string') {
+        this._offset = last;
       }
-      this._fire(event, ...args);
-    }
-
-    _onack(id, values) {
-      const entry = this._acks.get(id);
-      if (!entry) return;
-      this._acks.delete(id);
-      clearTimeout(entry.timer);
-      run(entry.ack, this, entry.withError ? [null, ...values] : values);
+      this._fire(INCOMING, ...data);
+      this._fire(...data);
     }
 
     /** The connection is gone, or this namespace has been left. */
     _onclose(reason, error) {
-      this._receiveBuffer = [];
+      this.receiveBuffer = [];
       if (!this.connected) {
-        if (this.active && reason !== 'forced close') {
-          this._fire('connect_error', error || new Error(reason));
-        }
+        if (this.active && error) this._fire('connect_error', error);
         return;
       }
       this.connected = false;
       this.id = undefined;
-      const unsent = new Set(this._sendBuffer.map((waiting) => waiting.id));
-      for (const [id, entry] of this._acks) {
-        if (unsent.has(id)) continue;
-        this._acks.delete(id);
-        clearTimeout(entry.timer);
-        if (entry.withError) run(entry.ack, this, [new Error('socket has been disconnected')]);
+      const lost = new Error('socket has been disconnected');
+      for (const [id, settle] of this._acks) {
+        if (!this.sendBuffer.some((packet) => packet.id === id)) settle(lost);
       }
       this._fire('disconnect', reason, error);
     }
@@ -752,9 +929,18 @@
   Socket.prototype.open = Socket.prototype.connect;
   Socket.prototype.close = Socket.prototype.disconnect;
 
+  // listeners of every event: onAny, prependAny, offAny, listenersAny, and with AnyOutgoing
+  const INCOMING = Symbol();
+  const OUTGOING = Symbol();
+  for (const [suffix, event] of [['Any', INCOMING], ['AnyOutgoing', OUTGOING]]) {
+    for (const verb of ['on', 'prepend', 'off', 'listeners']) {
+      Socket.prototype[verb + suffix] = function (listener) { return this[verb](event, listener); };
+    }
+  }
+
   // ---- io() ---------------------------------------------------------------------------------
 
-  const ADDRESS = /^(?:(https?|wss?):)?(?:\/\/([^/?#]+))?([^?#]*)(?:\?([^#]*))?/;
+  const ADDRESS = /^(?:(http|ws)(s?):)?(?:\/\/)?([^/?#]*)([^?#]*)\??([^#]*)/;
   const managers = new Map(); // address -> Manager
 
   /**
@@ -762,24 +948,31 @@
    * Sockets of one origin share a connection, unless forceNew is set or multiplex is false.
    */
   function io(url, opts) {
-    if (typeof url === 'object') return io('/', url);
-    const [, scheme, host, path, query] = ADDRESS.exec(url || '/');
-    const protocol = scheme ? `${scheme.replace('ws', 'http')}:` : root.location.protocol;
-    const origin = `${protocol}//${host || root.location.host}`;
+    if (typeof url === 'object') return io('', url);
+    const [, scheme, secure, host, path, query] = ADDRESS.exec(url || '');
+    const protocol = scheme ? `http${secure}:` : location.protocol;
+    const {origin} = new URL(`${protocol}//${host || location.host}`);
     const nsp = path || '/';
-    const all = complete(opts);
-    if (query) all.query = {...Object.fromEntries(new URLSearchParams(query)), ...all.query};
-    const key = `${origin}${all.path}`;
-    let manager = managers.get(key);
-    if (!manager || all.forceNew || !all.multiplex || manager._sockets.has(nsp)) {
-      manager = new Manager(origin, all);
-      if (!all.forceNew && all.multiplex && !managers.has(key)) managers.set(key, manager);
-    }
-    const socket = manager.socket(nsp, all);
-    if (all.autoConnect) socket.connect();
-    return socket;
+    const all = {query: Object.fromEntries(new URLSearchParams(query)), ...opts};
+    const key = origin + all.path;
+    const isShared = !all.forceNew && all.multiplex !== false;
+    const known = isShared && managers.get(key);
+    const manager = known && !known._sockets.has(nsp) ? known : new Manager(origin, all);
+    if (isShared && !known) managers.set(key, manager);
+    return manager.socket(nsp, all);
   }
 
-  Object.assign(io, {io, connect: io, Manager, Socket, protocol: 5});
-  root.io = io;
+  /** `new io.Socket(host, options)`: the API of 2010 over the same core, with its defaults. */
+  function firstGeneration(host, opts) {
+    const {secure, port, resource, reconnect} = opts || {};
+    const address = `//${host || location.hostname}:${port || location.port}`;
+    const socket = io(secure ? `https:${address}` : address, {
+      path: resource, rememberTransport: true, reconnection: !!reconnect, ...opts,
+      autoConnect: false, forceNew: true,
+    });
+    socket.io.on('connecting', (name) => socket._fire('connecting', name));
+    return socket.on('connect_error', (error) => socket._fire('connect_failed', error));
+  }
+
+  root.io = Object.assign(io, {io, connect: io, Manager, Socket, protocol: 5});
 }(globalThis));

@@ -124,7 +124,8 @@ class Page:
     def evaluate(self, expression: str, timeout: float = TIMEOUT) -> Any:
         """The value of an expression, awaited if it is a promise."""
         result = self.call('Runtime.evaluate', timeout + 5, expression=expression,
-                           awaitPromise=True, returnByValue=True, userGesture=True)
+                           awaitPromise=True, returnByValue=True, userGesture=True,
+                           allowUnsafeEvalBlockedByCSP=False)
         if 'exceptionDetails' in result:
             raise PageError(f'{expression}: {_describe(result["exceptionDetails"])}')
         return result['result'].get('value')

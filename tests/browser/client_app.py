@@ -2,27 +2,30 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request, send_from_directory
+from flask import Flask, request
 
 from geventio import ConnectionRefusedError, SocketIO, disconnect, emit
 
-STATIC = Path(__file__).resolve().parents[2] / 'static'
+PAGE = '<!doctype html><title>client</title>'
 
 app = Flask(__name__)
-socketio = SocketIO(app, max_http_buffer_size=200_000)
+# the frame in which the client runs the scripts of JSONP has the origin 'null'
+socketio = SocketIO(app, max_http_buffer_size=200_000, cors_allowed_origins='*')
 
 
-@app.get('/')
-def page() -> str:
-    return '<!doctype html><title>client</title><script src="/geventio.js"></script>'
+@app.get('/script/<name>')
+def script_page(name: str) -> str:
+    return f'{PAGE}<script src="/socket.io/{name}"></script>'
 
 
-@app.get('/geventio.js')
-def client() -> Response:
-    return send_from_directory(STATIC, 'geventio.js')
+@app.get('/module/<name>')
+def module_page(name: str) -> str:
+    return f"""{PAGE}<script type="module">
+        import standard, * as names from '/socket.io/{name}';
+        window.imported = {{standard, ...names}};
+    </script>"""
 
 
 @socketio.on('echo')

@@ -27,11 +27,13 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture
 def browser(chromium: Browser) -> Iterator[Browser]:
     """The browser for one test: its pages are closed, and none may have met an uncaught error."""
+    before = chromium.pages
     yield chromium
     errors = []
     for page in chromium.pages:
-        page.close()
-        errors += page.errors
+        if page not in before:
+            page.close()
+            errors += page.errors
     assert errors == []
 
 

@@ -1,4 +1,4 @@
-"""static/geventio.js in Chromium, with a geventio server."""
+"""The browser client in Chromium, as a geventio server serves it: the source and the build."""
 from __future__ import annotations
 
 import json
@@ -20,10 +20,17 @@ def server() -> Iterator[str]:
     running.stop()
 
 
-@pytest.fixture(params=['websocket', 'polling'])
-def page(browser: Browser, server: str, request: pytest.FixtureRequest) -> Page:
+@pytest.fixture(params=['geventio.js', 'geventio.min.js'])
+def script(request: pytest.FixtureRequest) -> str:
+    """Name of the script under test."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=['websocket', 'polling', 'jsonp'])
+def page(browser: Browser, server: str, script: str, request: pytest.FixtureRequest) -> Page:
     """A page of the application; `open(nsp, options)` connects with the transport under test."""
-    page = browser.new_page(server)
+    page = browser.new_page(f'{server}script/{script}')
     page.evaluate(f"""
         window.transport = {json.dumps(request.param)};
         window.open = (nsp, options) => io(nsp, {{transports: [transport], ...options}});
@@ -58,8 +65,9 @@ def test_values_go_both_ways(page: Page) -> None:
 
 def test_binary_goes_both_ways(page: Page) -> None:
     sent = """{file: bytes.buffer, part: bytes.subarray(1, 3), words: new Uint16Array([258]),
-               view: new DataView(bytes.buffer, 2)}"""
-    received = {'file': '0 1 2 255', 'part': '1 2', 'words': '2 1', 'view': '2 255'}
+               view: new DataView(bytes.buffer, 2), blob: new Blob([bytes]), none: new Blob([])}"""
+    received = {'file': '0 1 2 255', 'part': '1 2', 'words': '2 1', 'view': '2 255',
+                'blob': '0 1 2 255', 'none': ''}
     assert page.run(f"""
         const socket = open('/');
         const bytes = new Uint8Array([0, 1, 2, 255]);
@@ -127,7 +135,7 @@ def test_thrown_out(page: Page) -> None:
 
 
 def test_a_listener_that_throws_disturbs_nobody(browser: Browser, server: str) -> None:
-    page = browser.new_page(server)
+    page = browser.new_page(f'{server}script/geventio.js')
     assert page.run("""
         const socket = io({transports: ['polling']});
         socket.on('echoed', () => { throw new Error('from the listener'); });
@@ -137,3 +145,49 @@ def test_a_listener_that_throws_disturbs_nobody(browser: Browser, server: str) -
     """) == [1, 2]
     assert len(page.errors) == 2
     assert 'from the listener' in page.errors.pop() + page.errors.pop()
+
+
+def test_moves_to_websocket_and_stays(browser: Browser, server: str, script: str) -> None:
+    """What was sent before, during and after the move arrives in order."""
+    page = browser.new_page(f'{server}script/{script}')
+    assert page.run("""
+        const socket = io({transports: ['polling', 'websocket'], connectTimeout: 2500});
+        const log = [];
+        let count = 0;
+        const send = () => { socket.emit('echo', count); count += 1; };
+        for (let i = 0; i < 100; i += 1) send();
+        socket.on('echoed', (number) => log.push(number));
+        socket.on('disconnect', (reason) => log.push(reason));
+        await new Promise((resolve) => socket.io.on('open', resolve));
+        const {engine} = socket.io;
+        const first = engine.transport.name;
+        const timer = setInterval(send, 1);
+        await new Promise((resolve) => engine.on('upgrade', resolve));
+        await new Promise((resolve) => setTimeout(resolve, 2600)); // longer than connectTimeout
+        clearInterval(timer);
+        await socket.emitWithAck('echo', count);
+        return [first, engine.transport.name, count > 100,
+                log.length === count + 1 && log.every((number, at) => number === at)];
+    """) == ['polling', 'websocket', True, True]
+
+
+def test_as_a_module(browser: Browser, server: str) -> None:
+    page = browser.new_page(f'{server}module/geventio.esm.js')
+    assert page.run("""
+        const {standard, io, connect, Manager, Socket, protocol, ...others} = imported;
+        const socket = io('/one');
+        return [await socket.emitWithAck('echo', 1), socket.io instanceof Manager,
+                socket instanceof Socket, standard === io, connect === io, io === window.io,
+                protocol, Object.keys(others)];
+    """) == [1, True, True, True, True, True, 5, ['default']]
+
+
+def test_build_can_be_read_in_the_debugger(browser: Browser, server: str) -> None:
+    """The build names its map, the map names the source, and the server has both."""
+    page = browser.new_page(f'{server}script/socket.io.js')
+    assert page.run("""
+        const load = (name) => fetch(`/socket.io/${name}`).then((response) => response.text());
+        const [, name] = (await load('socket.io.js')).match(/\\n\\/\\/# sourceMappingURL=(.+)\\n$/);
+        const {sources, names} = JSON.parse(await load(name));
+        return [sources, names.includes('_attachments'), (await load(sources[0])).slice(0, 3)];
+    """) == [['geventio.js'], True, '/*!']

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ..tools import unable
-from .harness import MissingToolError, ServerProcess, driver, install_clients, node
+from ..tools import MissingToolError, unable
+from .harness import ServerProcess, driver, install_clients, node
 
 #: Names of the package.json and of the drivers.
 CLIENTS = ('sio17', 'sio25', 'sio31', 'sio41', 'sio48')

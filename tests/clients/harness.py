@@ -18,15 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..tools import MissingToolError, install_packages
+
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 STARTING = 20.0  # seconds a server may take until it listens
-INSTALLING = 300.0  # seconds for npm
 DRIVING = 50.0  # seconds for all scenarios of one client over one transport
-
-
-class MissingToolError(Exception):
-    """Something outside Python that the tests need is not on this machine."""
 
 
 def node() -> str:
@@ -38,17 +35,11 @@ def node() -> str:
 
 
 def install_clients() -> None:
-    """The npm packages as the lock file has them, installed unless they already are."""
-    npm = shutil.which('npm')
-    if npm is None:
-        raise MissingToolError('npm is not installed')
-    lock, mark = FOLDER / 'package-lock.json', FOLDER / 'node_modules' / '.package-lock.json'
-    if mark.exists() and mark.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    command = [npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund']
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALLING)
-    if done.returncode:
-        raise MissingToolError(f'npm ci failed: {done.stderr[-2000:]}')
+    """The official clients, in their versions.
+
+    :raises MissingToolError: they cannot be had.
+    """
+    install_packages(FOLDER)
 
 
 def free_port() -> int:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ..clients.harness import MissingToolError, driver, install_clients, node
-from ..tools import unable
+from ..clients.harness import driver, install_clients, node
+from ..tools import MissingToolError, unable
 from .transcripts import LIBRARIES, TRANSPORTS, ExampleProcess, Transcript, read_lines
 
 FOLDER = Path(__file__).parent

@@ -1,0 +1,165 @@
+"""The auction page, used by several people at headless Chromium."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ..cdp import Browser, Page
+from ..served import Served
+from .hands import tab_to
+from .people import enter, texts, wait_for_texts
+
+pytestmark = pytest.mark.timeout(180)
+
+SOLD = "document.querySelector('#stamp').checkVisibility()"
+HARD = "document.querySelector('#quick button').getAttribute('aria-disabled')"
+
+
+def come(browser: Browser, site: Served, nickname: str, **options: object) -> Page:
+    page = enter(browser, site, nickname, 'auction', **options)
+    page.wait_for("document.querySelector('#sale').checkVisibility()")
+    return page
+
+
+def bid(page: Page, price: str) -> None:
+    """Bid with the first button, which has to offer that price, and wait for it to count."""
+    wait_for_texts(page, '#quick button:first-child', [f'Bid {price}'])
+    page.evaluate('changedAt = 0')  # patience is tested elsewhere
+    page.click('#quick button:first-child')
+    wait_for_texts(page, '#bids li:first-child .number', [price])
+
+
+def write_amount(page: Page, amount: str) -> None:
+    page.click('#amount')
+    page.evaluate("document.querySelector('#amount').select(); changedAt = 0")
+    page.type(amount)
+    page.press('Enter')
+
+
+def test_two_people_bid_until_the_hammer_falls(
+        browser: Browser, site: Served, pictures: Path) -> None:
+    ann, bob = come(browser, site, 'Ann'), come(browser, site, 'Bob')
+    for page in (ann, bob):
+        wait_for_texts(page, '#lot-name', ['Transistor radio'])
+        wait_for_texts(page, '#price', ['€40'])
+        wait_for_texts(page, '#call', ['The first bid starts the clock.'])
+        wait_for_texts(page, '#people', ['2 people here'])
+        assert page.evaluate("document.querySelector('#no-bids').checkVisibility()")
+
+    bid(ann, '€40')
+    wait_for_texts(ann, '#call', ['Your bid is the highest.'])
+    assert ann.evaluate(HARD) == 'true'
+    wait_for_texts(bob, '#bids .who', ['Ann'])
+    wait_for_texts(bob, '#call', ['Who bids more?'])
+    bid(bob, '€45')
+    write_amount(ann, '70')
+    for page, whos in ((ann, ['You', 'Bob', 'You']), (bob, ['Ann', 'You', 'Ann'])):
+        wait_for_texts(page, '#bids .who', whos)
+        wait_for_texts(page, '#bids .number', ['€70', '€45', '€40'])
+        wait_for_texts(page, '#price', ['€70'])
+    # the clocks of the two pages agree, as both follow the server's
+    left = [page.evaluate('state.ends_at - clock() - ahead') for page in (ann, bob)]
+    assert 35 < min(left) <= max(left) <= 45
+    assert max(left) - min(left) < 2
+    bob.view(1280, 940)
+    bob.screenshot(pictures / 'auction.png')
+
+    wait = 60
+    bob.wait_for("document.querySelector('#clock.late')", wait)
+    bob.wait_for("document.querySelector('#call').textContent === 'Going once …'", wait)
+    bid(bob, '€75')  # late: everybody gets time to answer
+    assert bob.evaluate('state.ends_at - clock() - ahead') > 13
+    for page in (ann, bob):
+        page.wait_for(SOLD, wait)
+    wait_for_texts(ann, '#call', ['Sold to Bob.'])
+    wait_for_texts(bob, '#call', ['Sold to you. Congratulations!'])
+    assert ann.evaluate(HARD) == bob.evaluate(HARD) == 'true'
+    assert ann.evaluate("document.querySelector('#news').textContent") == \
+        'Transistor radio is sold to Bob for €75.'
+    wait_for_texts(ann, '#catalogue li:first-child .result', ['€75 · Bob'])
+    for page in (ann, bob):
+        wait_for_texts(page, '#lot-name', ['Rangefinder camera'])
+        assert not page.evaluate(SOLD)
+    bid(ann, '€120')
+
+
+def test_bids_that_do_not_count(browser: Browser, site: Served) -> None:
+    ann = come(browser, site, 'Ann')
+    for typed, told in [
+        ('39', 'Too low: bid at least €40.'),
+        ('100000', 'Too high for one bid: at most €135.'),
+        ('a lot', 'Type an amount of €40 or more.'),
+        ('', 'Type an amount of €40 or more.'),
+    ]:
+        write_amount(ann, typed)
+        wait_for_texts(ann, '#bid-error', [told])
+        assert ann.evaluate("document.querySelector('#amount').ariaInvalid") == 'true'
+    assert ann.evaluate('state.count') == 0
+    write_amount(ann, '€ 41')
+    wait_for_texts(ann, '#bids .number', ['€41'])
+    wait_for_texts(ann, '#bid-error', [''])
+
+
+def test_a_click_for_the_price_before_is_not_a_bid(browser: Browser, site: Served) -> None:
+    ann, bob = come(browser, site, 'Ann'), come(browser, site, 'Bob')
+    bid(ann, '€40')
+    wait_for_texts(bob, '#quick button:first-child', ['Bid €45'])
+    bob.evaluate("changedAt = performance.now(); document.querySelector('#quick button').click()")
+    wait_for_texts(bob, '#bid-error', ['The price has just changed.'])
+    assert bob.evaluate('state.count') == 1
+
+
+def test_names_are_never_markup(browser: Browser, site: Served) -> None:
+    name = '<img src=x onerror=x()>'
+    ann, eve = come(browser, site, 'Ann'), come(browser, site, name)
+    bid(eve, '€40')
+    wait_for_texts(ann, '#bids .who', [name])
+    assert name in ann.evaluate("document.querySelector('#leader').textContent")
+    assert ann.evaluate("document.querySelector('main img')") is None
+
+
+def test_keyboard_alone(browser: Browser, site: Served) -> None:
+    ann, bob = come(browser, site, 'Ann'), come(browser, site, 'Bob')
+    ann.evaluate('changedAt = 0')
+    tab_to(ann, '#quick button')
+    ann.press('Enter')
+    wait_for_texts(ann, '#bids .number', ['€40'])
+    assert ann.evaluate("document.activeElement.matches('#quick button')")  # it stays there
+    bid(bob, '€45')
+    wait_for_texts(ann, '#price', ['€45'])
+    tab_to(ann, '#amount')
+    ann.evaluate('changedAt = 0')
+    ann.type('60')
+    ann.press('Enter')
+    wait_for_texts(bob, '#price', ['€60'])
+    wait_for_texts(bob, '#news', ['Ann: €60.'])
+
+
+def test_offline(browser: Browser, site: Served) -> None:
+    ann = come(browser, site, 'Ann')
+    bid(ann, '€40')
+    site.stop()
+    wait_for_texts(ann, '#call', ['Not connected: bidding waits.'])
+    wait_for_texts(ann, '#seconds', ['–'])
+    assert ann.evaluate("document.querySelector('#banner').textContent")
+    assert ann.evaluate(HARD) == 'true'
+    site.start()
+    wait_for_texts(ann, '#call', ['The first bid starts the clock.'])  # a new auction
+    wait_for_texts(ann, '#banner', [''])
+    bid(ann, '€40')
+
+
+def test_phone(browser: Browser, site: Served, pictures: Path) -> None:
+    ann = come(browser, site, 'Ann')
+    bob = come(browser, site, 'x' * 24)
+    ann.view(360, 740, mobile=True)
+    bid(bob, '€40')
+    wait_for_texts(ann, '#price', ['€40'])
+    assert ann.evaluate('document.documentElement.scrollWidth') == 360
+    # what bidding takes is seen without scrolling
+    bottom = "document.querySelector('#quick').getBoundingClientRect().bottom"
+    assert ann.evaluate(bottom) <= 740
+    bid(ann, '€45')
+    ann.screenshot(pictures / 'auction-phone.png')
+    assert ann.evaluate(texts('#catalogue b'))[0] == 'Transistor radio'
