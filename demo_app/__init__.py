@@ -45,6 +45,7 @@ def create_app(db: str | os.PathLike[str] | None = None) -> Flask:
     for module in MODULES:
         app.register_blueprint(module.pages)
     socketio.init_app(app)
+    app.jinja_env.globals['client_url'] = socketio.client_url
 
     @app.after_request
     def forbid_foreign_content(response: Response) -> Response:

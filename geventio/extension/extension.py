@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, has_request_context, request
 
 from ..core.checks import as_rooms
 from ..core.operator import Operator
 from ..core.registry import Registry
+from ..serving import assets
 from ..serving.running import stop
 from . import tasks
 from .blueprint import EventBlueprint, warn_of_forgotten
@@ -182,6 +183,22 @@ class SocketIO(Registrar):
     def sockio_mw(self) -> FlaskServer:
         """The WSGI middleware around the application, which is the server itself."""
         return self.server
+
+    def client_url(self, name: str = 'geventio.min.js') -> str:
+        """The path of the browser client on this server, for the ``src`` of a page's script.
+
+        It has the client's version in it: browsers keep the file for a year, and fetch another
+        version at once.
+
+        :param name: ``'geventio.min.js'``, ``'geventio.js'`` or ``'geventio.esm.js'``.
+        :raises ValueError: there is no such file.
+        :raises RuntimeError: before ``init_app``.
+        """
+        if name not in assets.FILES:
+            raise ValueError(f'name: there is no {name!r} of the browser client, only '
+                             f'{", ".join(sorted(assets.FILES))}')
+        root = request.script_root if has_request_context() else ''
+        return f'{root}{self._ready().config.engine_path}{assets.versioned(name)}'
 
     # -- the way out ----------------------------------------------------------------------------
 

@@ -157,6 +157,21 @@ def test_allowed_origins(host, allowed, origin, status):
     assert response.status == status
 
 
+def test_a_script_may_come_from_a_frame_without_origin(host):
+    server = host()
+    nowhere = [('Origin', 'null')]
+    opened = server.request(headers=nowhere, EIO='4', transport='polling', j='0')
+    assert opened.status == 200
+    assert opened.body.startswith(b'___eio[0]("0{')
+    assert 'access-control-allow-origin' not in opened.headers
+    (sid,) = server.sessions
+    query = {'EIO': '4', 'transport': 'polling', 'j': '0', 'sid': sid}
+    assert server.request('POST', headers=nowhere, body=b'd=40', **query).status == 400
+    socket = server.websocket(headers=nowhere, EIO='4', transport='websocket', j='0')
+    assert socket.response.status_code == 400
+    assert list(server.sessions) == [sid]
+
+
 def test_forwarded_origin(host):
     server = host()
     headers = [('Origin', 'https://chat.example'), ('X-Forwarded-Proto', 'https'),
