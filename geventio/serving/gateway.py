@@ -33,6 +33,17 @@ _PLAIN = (b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection
 _BUSY = b'{"code":3,"message":"Too many connections"}'
 
 
+def _is_script(exchange: Exchange) -> bool:
+    """Whether it is a GET of JSONP that cannot join anything by itself.
+
+    Of all scripts only those in a frame without origin name one, ``null``; they are no more than
+    the others. What the page says is a POST, which names the page's own. Engine.IO 3 joins the
+    main namespace without one.
+    """
+    return (exchange.jsonp is not None and exchange.method == 'GET'
+            and exchange.query.get('EIO') == '4' and 'upgrade' not in exchange.headers)
+
+
 class Upgrade:
     """What was agreed with a client that wants a WebSocket.
 
@@ -105,11 +116,7 @@ class Gateway:
         """
         headers = exchange.headers
         origin = headers.get('origin')
-        # A script that a frame without origin loads. No page's script names an origin, and what
-        # it sends back is a POST, which does.
-        script = (origin == 'null' and exchange.jsonp is not None and exchange.method == 'GET'
-                  and 'upgrade' not in headers)
-        if origin is not None and not script:
+        if origin is not None and not (origin == 'null' and _is_script(exchange)):
             if not self.origins.allow(origin, exchange):
                 self._answer(exchange, Refused(BAD_REQUEST))  # Origins has told why
                 return None

@@ -165,6 +165,7 @@ def test_a_script_may_come_from_a_frame_without_origin(host):
     assert opened.body.startswith(b'___eio[0]("0{')
     assert 'access-control-allow-origin' not in opened.headers
     (sid,) = server.sessions
+    assert server.request(headers=nowhere, EIO='3', transport='polling', j='0').status == 400
     query = {'EIO': '4', 'transport': 'polling', 'j': '0', 'sid': sid}
     assert server.request('POST', headers=nowhere, body=b'd=40', **query).status == 400
     socket = server.websocket(headers=nowhere, EIO='4', transport='websocket', j='0')
