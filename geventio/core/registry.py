@@ -102,7 +102,7 @@ class Registry:
         handed to an ``'*'`` handler of events.
         """
         exact = self.handlers.get(nsp)
-        if exact and event in exact:
+        if exact and event in exact:  # nearly always, and first in any order
             return Route(exact[event])
         life = event in ('connect', 'disconnect')
         keys = self._keys(nsp)

@@ -106,11 +106,7 @@ def join_room(room: Any, sid: str | None = None, namespace: str | None = None) -
     current = current_event()
     socket = current.socket
     if sid is None and namespace is None and socket is not None:
-        space, runtime = socket.namespace, current.server.runtime
-        if runtime.here():
-            space.rooms.join(socket, as_room(room))
-        else:
-            runtime.ask(space.rooms.join, socket, as_room(room))
+        current.server.runtime.ask(socket.namespace.rooms.join, socket, as_room(room))
     else:
         current.server.enter_room(sid or current.sid, room, namespace or current.nsp)
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 
 import base64
 import struct
-import time
 import zlib
 from pathlib import Path
 
 import pytest
 
+from ...waiting import until
 from ..cdp import Browser, Page
 from ..served import Served
 from .people import enter, go_offline, texts, wait_for_texts
@@ -73,12 +73,14 @@ def saved(page: Page, selector: str, folder: Path) -> tuple[str, bytes]:
     page.browser.call('Browser.setDownloadBehavior', behavior='allow', downloadPath=str(folder),
                       browserContextId=page.context)
     page.click(selector)
-    deadline = time.monotonic() + 10
-    while not (done := [path for path in folder.iterdir()
-                        if path.suffix != '.crdownload' and path.stat().st_size]):
-        assert time.monotonic() < deadline, 'nothing is saved'
-        time.sleep(.02)
-    return done[0].name, done[0].read_bytes()
+
+    def whole() -> list[Path]:
+        return [path for path in folder.iterdir()
+                if path.suffix != '.crdownload' and path.stat().st_size]
+
+    until(whole)
+    (path,) = whole()
+    return path.name, path.read_bytes()
 
 
 def test_paste_a_picture(browser: Browser, site: Served, tmp_path: Path) -> None:
