@@ -102,6 +102,9 @@ class Session:
         elif digit not in ('5', '6'):
             raise ProtocolError('unknown packet type')
 
+    def pong(self) -> None:
+        """The WebSocket's own heartbeat was answered; this protocol has one of its own."""
+
     # -- the way out ------------------------------------------------------------------------
 
     def send(self, packets: Encoded) -> None:

@@ -41,6 +41,9 @@ class Probe:
         else:
             self.end('upgrade error', 1002, 'not a probe')
 
+    def pong(self) -> None:
+        """A pong on the new WebSocket: nobody asked for it."""
+
     def _let_go(self) -> None:
         """Release the waiting GET, now and again until the client has paused."""
         if self._session is not None:

@@ -10,7 +10,7 @@ from gevent import socket
 from gevent.event import Event
 
 from geventio import EngineServer
-from geventio.transports import websocket as transport_module
+from geventio.transports import connection
 
 from ..waiting import until
 
@@ -116,7 +116,7 @@ def test_a_client_that_says_goodbye_is_not_waited_for(serve):
 
 
 def test_a_peer_that_ignores_the_close_frame(serve, monkeypatch):
-    monkeypatch.setattr(transport_module, 'CLOSE_LINGER', 0.05)
+    monkeypatch.setattr(connection, 'CLOSE_LINGER', 0.05)
     server = serve()
     websocket = connect(server)
     transport = server.sessions[websocket.sid].transport
@@ -130,7 +130,7 @@ def test_a_peer_that_ignores_the_close_frame(serve, monkeypatch):
 
 
 def test_what_a_closing_client_sends_is_bounded(serve, monkeypatch):
-    monkeypatch.setattr(transport_module, 'LINGER_BYTES', 100_000)
+    monkeypatch.setattr(connection, 'LINGER_BYTES', 100_000)
     server = serve(max_http_buffer_size=100)
     websocket = connect(server)
     transport = server.sessions[websocket.sid].transport
