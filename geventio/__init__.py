@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         GeventioError,
         NotConnectedError,
         TimeoutError,
+        UnsupportedError,
     )
     from .extension.blueprint import EventBlueprint
     from .extension.extension import SocketIO
@@ -49,6 +50,7 @@ __all__ = [
     'SocketIO',
     'SocketIOTestClient',
     'TimeoutError',
+    'UnsupportedError',
     'WebSocketHandler',
     'call',
     'close_room',
@@ -63,7 +65,7 @@ __all__ = [
 ]
 
 _ERRORS = ('ConfigError', 'ConnectionRefusedError', 'GeventioError', 'NotConnectedError',
-           'TimeoutError')
+           'TimeoutError', 'UnsupportedError')
 _VERBS = ('call', 'close_room', 'disconnect', 'emit', 'join_room', 'leave_room', 'room_members',
           'rooms', 'send', 'start_client_task')
 _HOMES = {

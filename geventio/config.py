@@ -15,6 +15,8 @@ from typing import Any
 from .errors import ConfigError
 
 TRANSPORTS = ('polling', 'websocket')
+#: Protocol generations, each of them a door of its own; see the option ``dialects``.
+DIALECTS = ('eio4', 'eio3', 'sio09', 'sio06', 'sockjs', 'websocket', 'sse')
 
 # Cookie parts end up in a header: RFC 6265 section 4.1.1, and no way to inject an attribute.
 _COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -29,7 +31,25 @@ class Config:
     :param path: URL path of the server, without the slashes around it.
     :param transports: names of the transports allowed; None means polling and websocket.
     :param allow_upgrades: whether a polling client may move to WebSocket.
-    :param allow_eio3: whether clients of Engine.IO 3 (Socket.IO 1.x and 2.x) are served.
+    :param dialects: which protocol generations are served, or ``'all'``: ``'eio4'`` (Socket.IO 3
+        and 4), ``'eio3'`` (Socket.IO 1 and 2), ``'sio09'`` (Socket.IO 0.7 to 0.9), ``'sio06'``
+        (Socket.IO 0.6 and dojox.socket), ``'sockjs'`` (SockJS, below ``sockjs_path``),
+        ``'websocket'`` (plain WebSocket, at ``websocket_path``) and ``'sse'`` (Server-Sent
+        Events, at ``sse_path``).
+    :param sockjs_path: URL path below which SockJS clients are served.
+    :param sockjs_client_url: where the page of SockJS's iframe transports gets the client from.
+    :param websocket_path: URL path of the plain WebSocket.
+    :param sse_path: URL path of the event streams.
+    :param sse_rooms: rooms that an event stream may ask for by ``?room=``.
+    :param flash_policy_port: a further port that answers Flash clients' question for a policy;
+        None opens none. On the server's own port it is answered where ``sio06`` or ``sio09`` is
+        on.
+    :param polling_duration: how long a poll of a dialect before Engine.IO is held without news.
+    :param disconnect_delay: how long a session of such a dialect lives between two of its HTTP
+        requests; None means what the dialect's own servers did: 8 s (0.6), 60 s (0.9), 5 s
+        (SockJS), 30 s (event streams).
+    :param response_limit: bytes after which a streaming response of SockJS ends, so that the
+        browser can forget it; the client asks for the next one.
     :param ping_interval: time between two heartbeats; a tuple ``(interval, grace)`` adds grace
         to the time the server waits for the answer.
     :param ping_timeout: how long an answer to a heartbeat may take.
@@ -67,7 +87,16 @@ class Config:
     path: str = 'socket.io'
     transports: tuple[str, ...] = TRANSPORTS
     allow_upgrades: bool = True
-    allow_eio3: bool = True
+    dialects: tuple[str, ...] = ('eio4', 'eio3')
+    sockjs_path: str = 'sockjs'
+    sockjs_client_url: str = 'https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js'
+    websocket_path: str = 'ws'
+    sse_path: str = 'events'
+    sse_rooms: tuple[str, ...] = ()
+    flash_policy_port: int | None = None
+    polling_duration: float = 20.0
+    disconnect_delay: float | None = None
+    response_limit: int = 131_072
     ping_interval: float = 25.0
     ping_grace: float = 0.0
     ping_timeout: float = 20.0
@@ -104,12 +133,39 @@ class Config:
         for name in options:
             if name not in names:
                 raise unknown_option(name, names | set(known))
-        return cls(**_checked(options))
+        config = cls(**_checked(options))
+        _check_dialects(config)
+        return config
 
     @property
     def engine_path(self) -> str:
         """The URL path with its slashes: ``/socket.io/``."""
         return f'/{self.path}/' if self.path else '/'
+
+
+#: Dialects whose clients are carried by Engine.IO.
+ENGINE_DIALECTS = ('eio4', 'eio3')
+
+#: Options for the paths of further dialects.
+_PATHS = {'sockjs': 'sockjs_path', 'websocket': 'websocket_path', 'sse': 'sse_path'}
+
+
+def _check_dialects(config: Config) -> None:
+    """Whether the dialects go together with each other and with the serializer."""
+    older = [name for name in config.dialects if name not in ENGINE_DIALECTS]
+    if older and config.serializer != 'default':
+        raise ConfigError(f'dialects: {older[0]!r} carries JSON text; it cannot be served with '
+                          f'serializer={config.serializer!r}')
+    taken = {config.path: 'path'}
+    for dialect, option in _PATHS.items():
+        if dialect not in older:
+            continue
+        path = getattr(config, option)
+        if not path:
+            raise ConfigError(f'{option} must not be empty')
+        if path in taken:
+            raise ConfigError(f'{option} is {path!r}, which is {taken[path]} already')
+        taken[path] = option
 
 
 def unknown_option(name: str, known: Iterable[str]) -> ConfigError:
@@ -122,9 +178,11 @@ def unknown_option(name: str, known: Iterable[str]) -> ConfigError:
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
     out = dict(options)
     for name in ('ping_interval', 'ping_timeout', 'connect_timeout', 'upgrade_timeout',
-                 'close_timeout'):
+                 'close_timeout', 'polling_duration', 'disconnect_delay'):
         if name in out:
             value = out[name]
+            if value is None and name == 'disconnect_delay':
+                continue
             if name == 'ping_interval' and isinstance(value, (tuple, list)):
                 if len(value) != 2:
                     raise ConfigError('ping_interval takes a number or (interval, grace)')
@@ -133,23 +191,29 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
             out[name] = _positive(name, value)
     for name in ('max_http_buffer_size', 'max_attachments', 'max_namespaces',
                  'max_handlers', 'max_waiting_size',
-                 'max_outbox_size', 'compression_threshold', 'max_connections'):
+                 'max_outbox_size', 'compression_threshold', 'max_connections',
+                 'response_limit', 'flash_policy_port'):
         value = out.get(name)
-        if value is None and name in ('max_connections',):
+        if value is None and name in ('max_connections', 'flash_policy_port'):
             continue
         if name in out:
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ConfigError(f'{name} must be a whole number of 0 or more, not {value!r}')
-            if value == 0 and name.startswith('max_') and name != 'max_attachments':
+            if value == 0 and name not in ('max_attachments', 'compression_threshold'):
                 raise ConfigError(f'{name} must be more than 0')
-    for name in ('allow_upgrades', 'allow_eio3', 'http_compression', 'per_message_deflate',
+    for name in ('allow_upgrades', 'http_compression', 'per_message_deflate',
                  'cors_credentials', 'async_handlers'):
         if name in out and not isinstance(out[name], bool):
             raise ConfigError(f'{name} must be True or False, not {out[name]!r}')
-    if 'path' in out:
-        out['path'] = _path(out['path'])
+    for name in ('path', 'sockjs_path', 'websocket_path', 'sse_path'):
+        if name in out:
+            out[name] = _path(name, out[name])
     if 'transports' in out:
-        out['transports'] = _transports(out['transports'])
+        out['transports'] = _names('transports', TRANSPORTS if out['transports'] is None
+                                   else out['transports'], TRANSPORTS)
+    if 'dialects' in out:
+        wanted = DIALECTS if out['dialects'] == 'all' else out['dialects']
+        out['dialects'] = _names('dialects', wanted, DIALECTS)
     if 'cookie' in out:
         out['cookie'] = _cookie(out['cookie'])
     if 'cors_allowed_origins' in out:
@@ -162,6 +226,18 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
             if not isinstance(name, str):
                 raise ConfigError(f'namespaces must be names, and {name!r} is none')
         out['namespaces'] = names
+    if 'sse_rooms' in out:
+        value = out['sse_rooms']
+        out['sse_rooms'] = rooms = (value,) if isinstance(value, str) else _listed(
+            'sse_rooms', value)
+        for room in rooms:
+            if not isinstance(room, str):
+                raise ConfigError(f'sse_rooms must be names, and {room!r} is none')
+    if 'sockjs_client_url' in out:
+        value = out['sockjs_client_url']
+        if not isinstance(value, str) or not value.startswith(('/', 'http://', 'https://')):
+            raise ConfigError('sockjs_client_url must be a URL that begins with / or http, not '
+                              f'{value!r}')
     if 'environ_middleware' in out:
         out['environ_middleware'] = _middleware(out['environ_middleware'])
     if out.get('serializer', 'default') not in ('default', 'msgpack'):
@@ -182,26 +258,25 @@ def _listed(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def _path(value: Any) -> str:
+def _path(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ConfigError(f'path must be a string, not {value!r}')
+        raise ConfigError(f'{name} must be a string, not {value!r}')
     path = value.strip('/')
     if not re.fullmatch(r'[A-Za-z0-9._~!$&\'()*+,;=:@/-]*', path):
-        raise ConfigError(f'path must be a plain URL path, not {value!r}')
+        raise ConfigError(f'{name} must be a plain URL path, not {value!r}')
     return path
 
 
-def _transports(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return TRANSPORTS
-    names = (value,) if isinstance(value, str) else _listed('transports', value)
+def _names(option: str, value: Any, known: tuple[str, ...]) -> tuple[str, ...]:
+    """One or more of the names an option knows."""
+    names = (value,) if isinstance(value, str) else _listed(option, value)
     for name in names:
-        if name not in TRANSPORTS:
-            near = difflib.get_close_matches(str(name), TRANSPORTS, 1)
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1)
             hint = f'; did you mean {near[0]!r}?' if near else ''
-            raise ConfigError(f'transports: unknown transport {name!r}{hint}')
+            raise ConfigError(f'{option}: unknown {option[:-1]} {name!r}{hint}')
     if not names:
-        raise ConfigError('transports must name at least one of ' + ', '.join(TRANSPORTS))
+        raise ConfigError(f'{option} must name at least one of ' + ', '.join(known))
     return names
 
 

@@ -64,6 +64,10 @@ class TimeoutError(GeventioError, builtins.TimeoutError):
     """An acknowledgement did not arrive in time."""
 
 
+class UnsupportedError(GeventioError, RuntimeError):
+    """What was asked of a client cannot be said in the protocol it speaks."""
+
+
 class ConnectionRefusedError(GeventioError):
     """Raised by a ``connect`` handler to refuse the client.
 

@@ -1,7 +1,7 @@
 """Acknowledgements the server asked for: who still has to answer, and what happens then.
 
 A pending ack stands in ``Socket.acks`` under its id. It is told exactly one thing for each
-socket: the answer, or that the socket is gone. Blocking waits are made of these in ``operator``.
+socket: the answer, or that there will be none. Blocking waits are made of these in ``operator``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotConnectedError, TimeoutError
+from ..errors import NotConnectedError, TimeoutError, UnsupportedError
 
 if TYPE_CHECKING:
     from .runtime import Cancellable
@@ -34,6 +34,11 @@ class Ack:
     def gone(self, socket: Socket) -> None:
         self._finish(NotConnectedError('the client disconnected before it answered'), [])
 
+    def unable(self, socket: Socket) -> None:
+        dialect = socket.client.session.dialect
+        self._finish(UnsupportedError(f'the client {socket.sid!r} cannot answer: its protocol, '
+                                      f'{dialect}, has no acknowledgements'), [])
+
     def expired(self, socket: Socket, id: int) -> None:
         """The time is up: forget the id, so that a late answer is ignored."""
         socket.forget_ack(id)
@@ -51,7 +56,8 @@ class Ack:
 class Replies(list[Any]):
     """What the clients of a broadcast answered: the first value of each, in order of arrival.
 
-    :ivar missing: ids of the sockets that did not answer in time or left before.
+    :ivar missing: ids of the sockets that did not answer in time, left before, or have no way to
+        answer.
     """
 
     def __init__(self, values: Iterable[Any] = (), missing: Iterable[str] = ()) -> None:
@@ -94,6 +100,8 @@ class Collector:
     def gone(self, socket: Socket) -> None:
         self.replies.missing.append(socket.sid)
         self._close(socket)
+
+    unable = gone
 
     def expired(self) -> None:
         """The time is up."""

@@ -32,6 +32,9 @@ class Client:
     :ivar root: the socket of ``/``, for the fast path.
     """
 
+    #: Makes the sockets.
+    socket_class: Any = Socket
+
     __slots__ = ('_attachments', '_left', '_partial', '_size', 'bucket', 'load', 'root',
                  'server', 'session', 'sockets')
 
@@ -170,7 +173,7 @@ class Client:
         if namespace is None:
             self.refuse(nsp, {'message': 'Invalid namespace'})
             return
-        socket = Socket(self.new_sid(nsp), self, namespace)
+        socket = self.socket_class(self.new_sid(nsp), self, namespace)
         self.sockets[nsp] = socket
         if nsp == '/':
             self.root = socket

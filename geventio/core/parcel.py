@@ -1,4 +1,5 @@
-"""A packet on its way to many: encoded and framed at most once for each encoding.
+"""A packet on its way to many: rewritten at most once for each dialect, framed once for each
+encoding.
 
 Whoever sends one packet to several clients makes one Parcel; the transports ask it for their
 item. Choosing the recipients does not live here.
@@ -12,7 +13,8 @@ from ..protocol.socketio import Encoded
 
 
 class Parcel:
-    """One Socket.IO packet as transport packets, with a cache ``{encoding: item}``."""
+    """One Socket.IO packet as transport packets, with a cache: ``{encoding: item}``, and
+    ``{rewrite: packet}`` of the dialects that have packets of their own."""
 
     __slots__ = ('_items', 'packets')
 
@@ -25,6 +27,15 @@ class Parcel:
         item = self._items.get(encoding)
         if item is None:
             packets = self.packets
-            item = self._items[encoding] = (
-                encoding.text(packets) if packets.__class__ is str else encoding.pack(packets))
+            rewrite = encoding.rewrite
+            if rewrite is not None:
+                packet = self._items.get(rewrite)
+                if packet is None:
+                    packet = self._items[rewrite] = rewrite(packets)
+                item = encoding.wrap(packet)
+            elif packets.__class__ is str:
+                item = encoding.text(packets)
+            else:
+                item = encoding.pack(packets)
+            self._items[encoding] = item
         return item

@@ -9,19 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..protocol.socketio import Encoded
+
 if TYPE_CHECKING:
     from .parcel import Parcel
     from .socket import Socket
 
 
 class Encoding(Protocol):
-    """How one kind of transport wants packets: frames, or items of a payload."""
+    """How one kind of transport wants packets: frames, or items of a payload.
+
+    :ivar rewrite: for dialects with packets of their own: makes one of Engine.IO's, or ``''`` of
+        what the dialect cannot say; None for those that carry Engine.IO's.
+    """
+
+    rewrite: Callable[[Encoded], str] | None
 
     def text(self, packet: str) -> Any:
         """One text packet (with its type digit) as an item for the transport's queue."""
 
     def pack(self, packets: list[str | bytes]) -> Any:
         """Packets that belong together (text and attachments) as one item."""
+
+
+class DialectEncoding(Encoding, Protocol):
+    """An encoding whose dialect has packets of its own."""
+
+    def wrap(self, packet: str) -> Any:
+        """One of the dialect's own packets as an item; of ``''`` an item that is nothing."""
 
 
 class Transport(Protocol):

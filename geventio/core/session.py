@@ -62,8 +62,8 @@ class Session:
     __slots__ = ('__weakref__', 'bucket', 'closed', 'engine', 'handshake', 'heard', 'sid',
                  'transport', 'upgrading', 'upper', 'waiting_since')
 
-    #: Engine.IO revision.
-    version: int
+    #: Name of the protocol, for people.
+    dialect: str
     #: Makes the Socket.IO client above a session of this revision.
     client_class: Any
 
@@ -164,10 +164,15 @@ class _Swallow(list[Any]):
 
 
 class _NoEncoding:
+    rewrite = None
+
     def text(self, packet: str) -> bytes:
         return b''
 
     def pack(self, packets: list[str | bytes]) -> bytes:
+        return b''
+
+    def wrap(self, packet: str) -> bytes:
         return b''
 
 

@@ -111,6 +111,16 @@ class Socket:
                 thing.stop()
 
 
+class MuteSocket(Socket):
+    """A Socket whose client speaks a dialect without acknowledgements."""
+
+    __slots__ = ()
+
+    def expect(self, id: int, ack: Any) -> None:
+        """Nobody will answer: say so at once."""
+        ack.unable(self)
+
+
 class _Held(list[list[Any]]):
     """What is sent to a socket before it is accepted, bounded in bytes."""
 
@@ -129,6 +139,8 @@ class _Held(list[list[Any]]):
 
 class _Unencoded:
     """Packets as they are: a gate does not know yet what will carry them."""
+
+    rewrite = None
 
     @staticmethod
     def text(packet: str) -> list[str | bytes]:

@@ -48,8 +48,9 @@ class Refused(GeventioError):
         return _encode({'code': self.code, 'message': self.message})[0].encode()
 
 
-#: EIO value -> the session class that speaks it.
-REVISIONS: dict[str, type[Session]] = {'4': Session4, '3': Session3, '2': Session3}
+#: EIO value -> the session class that speaks it, and the dialect that has to be served.
+REVISIONS: dict[str, tuple[type[Session], str]] = {
+    '4': (Session4, 'eio4'), '3': (Session3, 'eio3'), '2': (Session3, 'eio3')}
 
 
 def route(engine: Engine, query: Mapping[str, str], method: str, upgrade: bool
@@ -81,7 +82,7 @@ def route(engine: Engine, query: Mapping[str, str], method: str, upgrade: bool
         raise Refused(BAD_METHOD)
     if transport == 'websocket' and not upgrade:
         raise Refused(BAD_REQUEST)
-    dialect = REVISIONS.get(query.get('EIO', ''))
-    if dialect is None or (dialect is Session3 and not config.allow_eio3):
+    revision = REVISIONS.get(query.get('EIO', ''))
+    if revision is None or revision[1] not in config.dialects:
         raise Refused(UNSUPPORTED_VERSION)
-    return dialect
+    return revision[0]

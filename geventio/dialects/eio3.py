@@ -54,6 +54,8 @@ class PollingPayload3:
     :param binary_ok: False for JSONP and for clients that sent ``b64=1``.
     """
 
+    rewrite = None
+
     def __init__(self, binary_ok: bool) -> None:
         self._binary_ok = binary_ok
 
@@ -120,7 +122,7 @@ class Session3(Session):
 
     __slots__ = ('legacy',)
 
-    version = 3
+    dialect = 'Engine.IO 3'
     client_class = Client4
     frames = WebSocketFrames3()
     base64_frames = Base64Frames()

@@ -17,6 +17,8 @@ COARSE = 0.05
 class WebSocketFrames:
     """Packets as WebSocket frames: text as it is, binary as it is."""
 
+    rewrite = None
+
     def text(self, packet: str) -> bytes:
         return text_frame(packet.encode())
 
@@ -60,6 +62,8 @@ class DeflatedFrames(WebSocketFrames):
 class PollingPayload:
     """Packets as chunks of a payload; a body is chunks joined by the record separator."""
 
+    rewrite = None
+
     def text(self, packet: str) -> bytes:
         return packet.encode()
 
@@ -87,7 +91,7 @@ class Session4(Session):
 
     __slots__ = ()
 
-    version = 4
+    dialect = 'Engine.IO 4'
     client_class = Client
     frames = WebSocketFrames()
     deflated = DeflatedFrames

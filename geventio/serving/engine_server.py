@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..config import Config
+from ..config import ENGINE_DIALECTS, Config
 from ..core.engine import Engine
 from ..core.event import FATAL, Callback, log, name_of
 from ..core.load import Load, begin
 from ..core.registry import takes
 from ..core.session import FORCED_SERVER_CLOSE, OVERLOADED, SLOW_CLIENT, Session
 from ..core.threads import in_loop
-from ..errors import NotConnectedError
+from ..errors import ConfigError, NotConnectedError
 from .gateway import Gateway
 from .ids import make_id
 from .running import run, stop
@@ -41,6 +41,10 @@ class EngineServer(WSGIDoor):
     def __init__(self, app: Any = None, **options: Any) -> None:
         options.setdefault('path', 'engine.io')
         self.config = Config.make(options)
+        older = [name for name in self.config.dialects if name not in ENGINE_DIALECTS]
+        if older:
+            raise ConfigError(f'dialects: {older[0]!r} carries events, which Engine.IO alone does '
+                              'not know')
         self.engine = Engine(self.config, make_id, lambda session: _Client(self, session))
         self.handlers: dict[str, Callable[..., Any]] = {}
         self.wsgi_server: Any = None

@@ -30,6 +30,7 @@ class Exchange:
     """One request and its answer.
 
     :ivar method: request method.
+    :ivar path: request path.
     :ivar query: decoded query fields.
     :ivar headers: request headers, lower-case names.
     :ivar secure: whether the request came over TLS.
@@ -37,12 +38,13 @@ class Exchange:
     :ivar extra: headers every answer carries (CORS, cookie).
     """
 
-    __slots__ = ('_on_abort', 'compress_from', 'extra', 'headers', 'jsonp', 'method', 'query',
-                 'secure')
+    __slots__ = ('_on_abort', 'compress_from', 'extra', 'headers', 'jsonp', 'method', 'path',
+                 'query', 'secure')
 
-    def __init__(self, method: str, query: Mapping[str, str], headers: Mapping[str, str],
-                 secure: bool, compress_from: int | None) -> None:
+    def __init__(self, method: str, path: str, query: Mapping[str, str],
+                 headers: Mapping[str, str], secure: bool, compress_from: int | None) -> None:
         self.method = method
+        self.path = path
         self.query = query
         self.headers = headers
         self.secure = secure
@@ -96,6 +98,24 @@ class Exchange:
 
     def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         """Send the answer. Called once."""
+        raise NotImplementedError
+
+    def stream(self, session: Any, form: Any, prelude: bytes, budget: int | None) -> Any:
+        """Answer with a response that goes on; returns its transport.
+
+        :param form: a ``StreamForm``.
+        :param prelude: how the body begins.
+        :param budget: bytes after which it ends.
+        """
+        raise NotImplementedError
+
+    def upgrade(self, agreed: Any, start: Callable[..., Any]) -> None:
+        """Make a WebSocket of the connection.
+
+        :param agreed: what ``Gateway.shake`` agreed on.
+        :param start: called in the loop with ``agreed``, the raw socket, the bytes read behind the
+            request, the head of the answer if it has not been sent, and a watcher if there is one.
+        """
         raise NotImplementedError
 
     def handshake(self) -> Any:

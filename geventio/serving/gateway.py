@@ -1,7 +1,7 @@
-"""The door: what happens to a request on our path, in the loop, whoever parsed it.
+"""The gateway: what happens to a request on our path, in the loop, whoever parsed it.
 
 The order of the checks is the protocol's; nothing exists for a request before all are passed.
-Parsing lives in ``http`` and ``wsgi``, packets in the transports.
+Parsing lives in ``http`` and ``wsgi``, packets in the transports, other paths in ``doors``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..protocol.websocket import FrameReader
 from ..transports.polling import PollingTransport
 from ..transports.upgrade import Probe
 from ..transports.websocket import WebSocketTransport
+from .doors import Doors
 from .exchange import Exchange, Headers
 from .origins import Origins
 from .runtime import Runtime
@@ -82,6 +83,7 @@ class Gateway:
         self.config = engine.config
         self.path = engine.config.engine_path
         self.origins = Origins(engine.config)
+        self.doors = Doors(self)
         self._told: set[str] = set()
         config = engine.config
         self.compress_from = config.compression_threshold if config.http_compression else None
@@ -203,10 +205,10 @@ class Gateway:
 
     # -- WebSocket ------------------------------------------------------------------------------
 
-    def agree(self, exchange: Exchange, target: Any) -> Upgrade | None:
-        """Check the handshake of an admitted WebSocket request.
+    def shake(self, exchange: Exchange, may_deflate: bool) -> Upgrade | None:
+        """Check the handshake of a WebSocket request; None when it was refused, and answered.
 
-        Answers the request and returns None when it is not a proper one.
+        :param may_deflate: whether permessage-deflate may be agreed on.
         """
         upgrade = Upgrade()
         try:
@@ -216,11 +218,21 @@ class Gateway:
                                           *refusal_headers(error.status)], error.reason.encode())
             return None
         upgrade.extra = [*exchange.extra]
-        offer = exchange.headers.get('sec-websocket-extensions')
-        agreed = deflate.negotiate(offer) if offer and self.config.per_message_deflate else None
+        offer = exchange.headers.get('sec-websocket-extensions') if may_deflate else None
+        agreed = deflate.negotiate(offer) if offer else None
         upgrade.deflated = agreed is not None
         if agreed is not None:
             upgrade.extra.append(('Sec-WebSocket-Extensions', agreed[1]))
+        return upgrade
+
+    def agree(self, exchange: Exchange, target: Any) -> Upgrade | None:
+        """The same for an admitted request on our path.
+
+        :param target: the session it is for, or the class of the one it opens.
+        """
+        upgrade = self.shake(exchange, self.config.per_message_deflate)
+        if upgrade is None:
+            return None
         upgrade.sid = None if isinstance(target, Session) else self.engine.make_id()
         if upgrade.sid is not None:
             self._add_cookie(upgrade.extra, upgrade.sid)
@@ -236,15 +248,9 @@ class Gateway:
         :param watcher: see WebSocketTransport.
         """
         config = self.config
-        runtime: Any = self.engine.runtime
         dialect = target if upgrade.sid is not None else target.__class__
-        transport = WebSocketTransport(
-            sock, runtime, self._encoding(dialect, upgrade.deflated, exchange),
-            FrameReader(config.max_http_buffer_size,
-                        inflate=deflate.inflate if upgrade.deflated else None),
-            config.max_outbox_size, watcher)
-        if head:
-            runtime.push(transport, head)
+        transport = self.transport(upgrade, self._encoding(dialect, upgrade.deflated, exchange),
+                                   sock, head, watcher)
         if upgrade.sid is not None:
             session = self.engine.open(dialect, exchange.handshake(), upgrade.sid)
             transport.session = session
@@ -256,6 +262,20 @@ class Gateway:
         else:
             transport.session = Probe(target, transport, config.upgrade_timeout)
             transport.start(early)
+        return transport
+
+    def transport(self, upgrade: Upgrade, encoding: Any, sock: Any, head: bytes,
+                  watcher: Any) -> WebSocketTransport:
+        """The transport of a WebSocket that was agreed on; see :meth:`websocket`."""
+        config = self.config
+        runtime: Any = self.engine.runtime
+        transport = WebSocketTransport(
+            sock, runtime, encoding,
+            FrameReader(config.max_http_buffer_size,
+                        inflate=deflate.inflate if upgrade.deflated else None),
+            config.max_outbox_size, watcher)
+        if head:
+            runtime.push(transport, head)
         return transport
 
     def _encoding(self, dialect: Any, deflated: bool, exchange: Exchange) -> Any:

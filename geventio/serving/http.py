@@ -7,7 +7,7 @@ on to pywsgi with the bytes read. The grammar lives in ``protocol.http``, the de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from time import monotonic
 from typing import Any
@@ -23,6 +23,9 @@ from ..protocol.http import (
     parse_query,
     response,
 )
+from ..protocol.httpstream import LAST_CHUNK, chunk, stream_head
+from ..transports.streaming import StreamTransport
+from .doors import Reading
 from .exchange import Exchange
 from .handshake import LoopHandshake
 
@@ -56,7 +59,7 @@ class LoopExchange(Exchange):
     def __init__(self, connection: HTTPConnection, request: Request, head: bytes) -> None:
         query = request.query
         parse = parse_query if 'sid=' in query or len(query) > LINE_SIZE else _opening_query
-        super().__init__(request.method, parse(query), request.headers, False,
+        super().__init__(request.method, request.path, parse(query), request.headers, False,
                          connection.gateway.compress_from)
         self._head = head
         self.connection = connection
@@ -65,6 +68,25 @@ class LoopExchange(Exchange):
 
     def handshake(self) -> LoopHandshake:
         return self.connection.handshake(self._head)
+
+    def stream(self, session: Any, form: Any, prelude: bytes, budget: int | None
+               ) -> StreamTransport:
+        chunked = form.chunked and self.request.version == 'HTTP/1.1'
+        encoding = form.chunks if chunked else form.plain
+        sock, _, watcher = self.connection.give_away(self, 200)
+        gateway = self.connection.gateway
+        runtime: Any = gateway.engine.runtime
+        transport = StreamTransport(session, sock, runtime, encoding,
+                                    gateway.config.max_outbox_size, watcher, budget,
+                                    LAST_CHUNK if chunked else b'')
+        head = stream_head([*form.headers, *self.extra], chunked)
+        runtime.push(transport, head + (chunk(prelude) if chunked else prelude))
+        transport.watch()
+        return transport
+
+    def upgrade(self, agreed: Any, start: Callable[..., Any]) -> None:
+        sock, early, watcher = self.connection.give_away(self, 101)
+        start(agreed, sock, early, agreed.head(), watcher)
 
     def plain(self, body: bytes) -> None:
         if self.keep_alive:
@@ -188,6 +210,8 @@ class HTTPConnection:
             return b''
         rest = data[end + 4:]
         self._count += 1
+        if request.path != self.gateway.path:
+            return self._take_other(exchange, request, rest)
         target = self.gateway.admit(exchange)
         if target is None:
             return rest
@@ -200,6 +224,24 @@ class HTTPConnection:
             exchange.fail(400)
         else:
             self.gateway.get(exchange, target)
+        return rest
+
+    def _take_other(self, exchange: LoopExchange, request: Request, rest: bytes) -> bytes:
+        """Serve a request for a door."""
+        doors = self.gateway.doors
+        door = doors.find(request.path)
+        if door is None:
+            exchange.fail(404)
+        elif not doors.admit(exchange, door):
+            return rest
+        elif request.method == 'POST':
+            return self._take_post(exchange, request, Reading(doors, door), rest)
+        elif request.content_length or request.chunked:
+            exchange.fail(400)
+        else:
+            self._buffer = rest
+            doors.serve(exchange, door, None)
+            return b''
         return rest
 
     def _take_post(self, exchange: LoopExchange, request: Request, transport: Any,
@@ -260,10 +302,20 @@ class HTTPConnection:
         agreed = self.gateway.agree(exchange, target)
         if agreed is None:
             return
-        self._log(exchange, 101, 0)
+        self._buffer = rest
+        sock, early, watcher = self.give_away(exchange, 101)
+        self.gateway.websocket(exchange, target, agreed, sock, early, agreed.head(), watcher)
+
+    def give_away(self, exchange: LoopExchange, status: int) -> tuple[Any, bytes, Any]:
+        """Leave the answer of the exchange under way, and all that follows, to somebody else.
+
+        :returns: the socket, what was read behind the request, and the watcher that reads.
+        """
+        self._log(exchange, status, 0)
+        early, self._buffer = self._buffer, b''
         watcher, self._watcher = self._watcher, None
-        self.gateway.websocket(exchange, target, agreed, self.release(), rest, agreed.head(),
-                               watcher)
+        self._exchange = None
+        return self.release(), early, watcher
 
     # -- out ----------------------------------------------------------------------------------
 

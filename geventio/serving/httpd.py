@@ -11,6 +11,7 @@ from __future__ import annotations
 import _socket
 import io
 import logging
+import re
 import sys
 import time
 from typing import Any
@@ -21,7 +22,7 @@ from gevent.pywsgi import WSGIHandler, WSGIServer
 from gevent.socket import socket as gevent_socket
 from greenlet import getcurrent
 
-from ..protocol.http import Request
+from ..protocol.http import MAX_HEAD_SIZE, Request
 from .gateway import Gateway
 from .handler import WebSocketHandler
 from .handshake import Environs
@@ -37,6 +38,9 @@ log = logging.getLogger('geventio')
 BACKLOG = 4096
 #: Seconds a client may take for the TLS handshake.
 TLS_HANDSHAKE_TIMEOUT = 10.0
+
+# A request's path, as far as it is all there.
+_path_at = re.compile(rb'([^ ?\r\n]*)[ ?\r\n]').match
 
 # Whether connections have TCP_NODELAY from the socket they were accepted on.
 _INHERITED = sys.platform == 'linux'
@@ -63,7 +67,8 @@ class Handler(WebSocketHandler):
     def run_application(self) -> None:
         """Leave WebSocket requests for our path to the gateway; it has more to check."""
         door = self.server.door
-        if door is not None and self.environ['PATH_INFO'].endswith(door.gateway.path):
+        path = self.environ['PATH_INFO']
+        if door is not None and (path.endswith(door.gateway.path) or door.gateway.doors.find(path)):
             WSGIHandler.run_application(self)
         else:
             super().run_application()
@@ -147,8 +152,19 @@ class Server(WSGIServer):
         prefix = self._prefix
         end = start + len(prefix)
         if len(data) > end:
-            return data.startswith(prefix, start) and data[end] in b'? '
-        return None if prefix.startswith(data[start:]) else False
+            if data.startswith(prefix, start) and data[end] in b'? ':
+                return True
+        elif prefix.startswith(data[start:]):
+            return None
+        return self._has_door(data, start) if self.gateway.doors else False
+
+    def _has_door(self, data: bytes, start: int) -> bool | None:
+        """Whether the path that begins at ``start`` belongs to a door; None if it has no end yet.
+        """
+        path = _path_at(data, start)
+        if path is None:
+            return None if len(data) <= MAX_HEAD_SIZE else False
+        return self.gateway.doors.find(path[1].decode('latin-1')) is not None
 
     # -- accepting ------------------------------------------------------------------------------
 

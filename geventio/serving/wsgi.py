@@ -9,18 +9,22 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from gevent.event import AsyncResult
 from gevent.monkey import is_module_patched
 
+from ..dialects.door import Door
 from ..errors import HTTPError
 from ..protocol.http import parse_query
+from ..transports.streaming import PipeTransport
 from . import assets
 from .departure import Departure, socket_of
-from .exchange import Exchange
+from .doors import Reading
+from .exchange import Exchange, Headers
 from .gateway import Gateway, Upgrade
 from .handshake import WSGIHandshake, headers_of
 from .middleware import Rewrite, rewriters
@@ -37,8 +41,9 @@ class WSGIExchange(Exchange):
     __slots__ = ('_answer', '_environ', '_gateway')
 
     def __init__(self, environ: dict[str, Any], gateway: Gateway) -> None:
-        super().__init__(environ['REQUEST_METHOD'], parse_query(environ.get('QUERY_STRING', '')),
-                         headers_of(environ), environ.get('wsgi.url_scheme') == 'https',
+        super().__init__(environ['REQUEST_METHOD'], environ.get('PATH_INFO', ''),
+                         parse_query(environ.get('QUERY_STRING', '')), headers_of(environ),
+                         environ.get('wsgi.url_scheme') == 'https',
                          gateway.compress_from)
         self._answer = AsyncResult()
         self._environ = environ
@@ -49,25 +54,59 @@ class WSGIExchange(Exchange):
             body = b''
         self._answer.set((status, [*headers, *self.extra], body))
 
+    def stream(self, session: Any, form: Any, prelude: bytes, budget: int | None
+               ) -> PipeTransport:
+        gateway = self._gateway
+        pipe = PipeTransport(session, gateway.engine.runtime, form.plain,
+                             gateway.config.max_outbox_size, budget)
+        pipe.out.append(prelude)
+        self._answer.set(_Streaming([*form.headers, *self.extra], pipe))
+        return pipe
+
+    def upgrade(self, agreed: Upgrade, start: Callable[..., Any]) -> None:
+        self._answer.set(_Upgrading(agreed, start))
+
     def handshake(self) -> WSGIHandshake:
         return WSGIHandshake(self._environ)
 
     def answered(self) -> bool:
         return bool(self._answer.ready())
 
-    def finish(self, start_response: StartResponse) -> list[bytes]:
-        """Wait for the answer and give it to the server."""
+    def wait(self) -> Any:
+        """Wait for the answer: status, headers and body, or what else is to be done."""
         try:
-            status, headers, body = self._answer.get()
+            return self._answer.get()
         except BaseException:
             self.abort()
             raise
+
+    def give(self, start_response: StartResponse, status: int, headers: Headers, body: bytes
+             ) -> list[bytes]:
+        """Give a whole answer to the server."""
         headers = [*headers, ('Content-Length', str(len(body)))]
         if status >= 400 or self._gateway.engine.stopping \
                 or self.headers.get('connection', '').lower() == 'close':
             headers.append(('Connection', 'close'))
         start_response(f'{status} {HTTPStatus(status).phrase}', headers)
         return [body]
+
+    def finish(self, start_response: StartResponse) -> list[bytes]:
+        """Wait for a whole answer and give it to the server."""
+        return self.give(start_response, *self.wait())
+
+
+class _Streaming(NamedTuple):
+    """An answer that goes on."""
+
+    headers: Headers
+    pipe: PipeTransport
+
+
+class _Upgrading(NamedTuple):
+    """An answer that makes a WebSocket of the connection; see ``Exchange.upgrade``."""
+
+    agreed: Upgrade
+    start: Callable[..., Any]
 
 
 class WSGIDoor:
@@ -87,6 +126,9 @@ class WSGIDoor:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
         path = environ.get('PATH_INFO', '')
         if path != self.gateway.path:
+            door = self.gateway.doors.find(path)
+            if door is not None:
+                return self._answered(self._serve_door, environ, start_response, door)
             before, name = path[:len(self.gateway.path)], path[len(self.gateway.path):]
             if name in assets.FILES and before == self.gateway.path:
                 return assets.serve(name, environ, start_response)
@@ -94,8 +136,12 @@ class WSGIDoor:
                 return self.app(environ, start_response)
             start_response('404 Not Found', [('Content-Type', 'text/plain')])
             return [b'Not Found']
+        return self._answered(self._serve, environ, start_response)
+
+    def _answered(self, serve: Callable[..., Any], environ: dict[str, Any],
+                  start_response: StartResponse, *args: Any) -> Any:
         try:
-            return self._serve(environ, start_response)
+            return serve(environ, start_response, *args)
         except HTTPError as error:
             start_response(f'{error.status} {HTTPStatus(error.status).phrase}',
                            [('Content-Type', 'text/plain'), ('Connection', 'close')])
@@ -122,17 +168,49 @@ class WSGIDoor:
         elif exchange.query['transport'] == 'websocket':
             agreed = gateway.agree(exchange, target)
             if agreed is not None:
-                return self._upgrade(environ, start_response, exchange, target, agreed)
+                start = partial(gateway.websocket, exchange, target)
+                return self._upgrade(environ, start_response, exchange, agreed, start)
         elif exchange.method == 'GET':
             runtime.loop.run_callback(gateway.get, exchange, target)
-            return self._wait(environ, start_response, exchange)
+            return exchange.give(start_response, *self._wait(environ, exchange))
         else:
             self._post(environ, exchange, target.transport)
         return exchange.finish(start_response)
 
-    def _wait(self, environ: dict[str, Any], start_response: StartResponse,
-              exchange: WSGIExchange) -> list[bytes]:
-        """Wait for the answer to a GET, or until the client goes away."""
+    def _serve_door(self, environ: dict[str, Any], start_response: StartResponse, door: Door
+                    ) -> Any:
+        """The same for the path of a door."""
+        gateway = self.gateway
+        exchange = WSGIExchange(self._as_inside(environ), gateway)
+        if not self._look_around(environ):
+            return exchange.give(start_response, 501, [], b'')
+        runtime = gateway.bind()
+        if not gateway.doors.admit(exchange, door):
+            return exchange.finish(start_response)
+        if exchange.method == 'POST':
+            self._post(environ, exchange, Reading(gateway.doors, door))
+        else:
+            runtime.loop.run_callback(gateway.doors.serve, exchange, door, None)
+        answer = self._wait(environ, exchange)
+        if isinstance(answer, _Upgrading):
+            return self._upgrade(environ, start_response, exchange, *answer)
+        if isinstance(answer, _Streaming):
+            start_response('200 OK', answer.headers)
+            return self._pieces(environ, answer.pipe)
+        return exchange.give(start_response, *answer)
+
+    def _pieces(self, environ: dict[str, Any], pipe: PipeTransport) -> Iterator[bytes]:
+        """The pieces of an answer that goes on, until it ends or the client goes away."""
+        sock = socket_of(environ)
+        departure = sock and Departure(sock, self.gateway.bind().loop, pipe.lost)
+        try:
+            yield from pipe
+        finally:
+            if departure is not None:
+                departure.close()
+
+    def _wait(self, environ: dict[str, Any], exchange: WSGIExchange) -> Any:
+        """Wait for an answer, or until the client goes away."""
         def gone() -> None:
             exchange.abort()
             if not exchange.answered():
@@ -140,10 +218,10 @@ class WSGIDoor:
 
         sock = socket_of(environ)
         if sock is None:
-            return exchange.finish(start_response)
+            return exchange.wait()
         departure = Departure(sock, self.gateway.bind().loop, gone)
         try:
-            return exchange.finish(start_response)
+            return exchange.wait()
         finally:
             departure.close()
 
@@ -179,24 +257,26 @@ class WSGIDoor:
     # -- WebSocket ------------------------------------------------------------------------------
 
     def _upgrade(self, environ: dict[str, Any], start_response: StartResponse,
-                 exchange: WSGIExchange, target: Any, agreed: Upgrade) -> Any:
-        """Answer 101 in the way of the server at hand and take the socket over."""
+                 exchange: WSGIExchange, agreed: Upgrade, start: Callable[..., Any]) -> Any:
+        """Answer 101 in the way of the server at hand and take the socket over.
+
+        :param start: see ``Exchange.upgrade``.
+        """
         if not has_socket(environ):
             self._tell('this WSGI server gives no access to its socket, so WebSocket cannot work '
                        'here; clients stay on polling. Use socketio.run(app), or '
                        'gunicorn -k geventio.gunicorn.Worker')
-            exchange.reply(501, [], b'')
-            return exchange.finish(start_response)
+            return exchange.give(start_response, 501, [], b'')
         sock, early, deflated, result = upgrade(environ, start_response, agreed.headers)
         if deflated is not None:
             agreed.deflated = deflated
 
-        def start() -> None:
-            transport = self.gateway.websocket(exchange, target, agreed, sock, early)
+        def begin() -> None:
+            transport = start(agreed, sock, early)
             if isinstance(sock, BorrowedSocket):
                 sock.holder = transport
 
-        self.gateway.bind().loop.run_callback(start)
+        self.gateway.bind().loop.run_callback(begin)
         if isinstance(sock, BorrowedSocket):
             sock.wait()
             close = getattr(environ['wsgi.input'], 'close', None)

@@ -69,6 +69,10 @@ class Connection:
 
     # -- out ----------------------------------------------------------------------------------
 
+    def _sender(self) -> Any:
+        """``send`` while the kernel takes what it is given."""
+        return self.sock.send
+
     def writable(self) -> bool:
         return self.out is None and self._backlog is None
 
@@ -119,7 +123,7 @@ class Connection:
         self._writer.stop()
         self._writer.close()
         self._writer = self._backlog = None
-        self.send = send
+        self.send = self._sender()
         if self._linger is not None:
             self._said()
         return None

@@ -18,28 +18,9 @@ from ..core.session import (
 )
 from ..errors import ProtocolError
 from ..protocol.jsonp import form_payload
+from .queue import Queue
 
 log = logging.getLogger('geventio')
-
-
-class _Queue(list[Any]):
-    """What waits for the next GET: the ``out`` of a polling transport, for good."""
-
-    __slots__ = ('first', 'size', 'transport')
-
-    def __init__(self, transport: PollingTransport) -> None:
-        super().__init__()
-        self.transport = transport
-        self.size = 0  # bytes of all items
-        self.first = 0  # bytes of the first
-
-    def append(self, item: Any) -> None:
-        size = len(item) if item.__class__ is bytes else sum(map(len, item))
-        if not self:
-            self.first = size
-        self.size += size
-        super().append(item)
-        self.transport.queued()
 
 
 class PollingTransport:
@@ -59,7 +40,7 @@ class PollingTransport:
         self.session = session
         self.runtime = session.engine.runtime
         self.encoding = encoding
-        self.out: Any = _Queue(self)
+        self.out: Any = Queue(self)
         self._limit = limit
         self._get: Any = None
         self._posting: Any = None
@@ -88,14 +69,8 @@ class PollingTransport:
         exchange = self._get
         if exchange is not None and self.out:
             self._get = None
-            body, binary = self.encoding.body(self._take())
+            body, binary = self.encoding.body(self.out.take())
             exchange.packets(body, binary)
-
-    def _take(self) -> list[Any]:
-        items = list(self.out)
-        self.out.clear()
-        self.out.size = 0
-        return items
 
     def writable(self) -> bool:
         return self._get is not None and not self.out
@@ -178,7 +153,7 @@ class PollingTransport:
 
     def hand_over(self) -> list[str | bytes]:
         """Another transport takes over: give it what waits, and the waiting GET a noop."""
-        packets: list[str | bytes] = self.encoding.unpack(self._take())
+        packets: list[str | bytes] = self.encoding.unpack(self.out.take())
         exchange, self._get = self._get, None
         if exchange is not None:
             exchange.packets(*self.encoding.body([self.encoding.text('6')]))
@@ -193,7 +168,7 @@ class PollingTransport:
             posting.fail(400)
         goodbye = '6' if session.closed == TRANSPORT_CLOSE else '1'
         if exchange is not None:
-            items = [*self._take(), self.encoding.text(goodbye)]
+            items = [*self.out.take(), self.encoding.text(goodbye)]
             exchange.packets(*self.encoding.body(items))
         elif session.closed == FORCED_SERVER_CLOSE:
             self.out = list(self.out)

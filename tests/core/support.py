@@ -120,6 +120,7 @@ class Plain:
     """Packets as they are, those that belong together as a list."""
 
     encoded = 0
+    rewrite = None
 
     def text(self, packet):
         Plain.encoded += 1

@@ -98,7 +98,7 @@ def test_half_a_websocket_handshake(host, missing):
 
 
 def test_eio3_can_be_switched_off(host):
-    server = host(allow_eio3=False)
+    server = host(dialects=['eio4'])
     response = server.request(EIO='3', transport='polling')
     assert (response.status, response.json['code']) == (400, 5)
     assert server.request(EIO='4', transport='polling').status == 200

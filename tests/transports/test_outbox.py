@@ -49,6 +49,7 @@ class Encoding:
 
     def __init__(self):
         self.packed = 0
+        self.rewrite = None
 
     def pack(self, packets):
         self.packed += 1

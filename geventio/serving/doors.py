@@ -1,0 +1,179 @@
+"""The doors of the dialects that have URLs of their own: which are open, and who goes through.
+
+What a door says a request is to get is carried out here, in the loop, over an exchange: whoever
+parsed the request. What dialects mean lives in ``dialects``, how they are carried in
+``transports``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ..config import ENGINE_DIALECTS
+from ..core.engine import Engine
+from ..core.session import GONE
+from ..dialects import plain
+from ..dialects.door import TEXT, Door, Hold, Reply, Stream, Upgrade
+from ..errors import HTTPError, ProtocolError
+from ..transports.holding import HeldTransport
+from ..transports.websocket import WebSocketTransport
+from .exchange import Exchange
+
+log = logging.getLogger('geventio')
+
+#: Dialect -> its door. The order is that in which they are asked for a path.
+DOORS: dict[str, Callable[[Engine], Door]] = {
+    'websocket': plain.WebSocketDoor,
+}
+
+
+class Doors:
+    """The open doors of one server.
+
+    :param gateway: serves the server's own path.
+    """
+
+    def __init__(self, gateway: Any) -> None:
+        self._gateway = gateway
+        self._config = gateway.config
+        wanted = set(self._config.dialects) - set(ENGINE_DIALECTS)
+        self._doors = [make(gateway.engine) for name, make in DOORS.items() if name in wanted]
+
+    def __bool__(self) -> bool:
+        return bool(self._doors)
+
+    def find(self, path: str) -> Door | None:
+        """The door a path belongs to."""
+        for door in self._doors:
+            if door.claims(path):
+                return door
+        return None
+
+    def admit(self, exchange: Exchange, door: Door) -> bool:
+        """Check a request's Origin and method; False when it was answered."""
+        origins = self._gateway.origins
+        origin = exchange.headers.get('origin')
+        if origin is not None:
+            if not origins.allow(origin, exchange):
+                exchange.reply(*door.foreign(exchange))
+                return False
+            exchange.extra += origins.headers(origin)
+        if exchange.method == 'OPTIONS':
+            exchange.reply(*door.preflight(exchange, origins.preflight(exchange.headers)))
+            return False
+        if exchange.method not in ('GET', 'POST', 'HEAD'):
+            exchange.reply(405, [('Allow', 'GET, POST, OPTIONS')], b'')
+            return False
+        return True
+
+    def serve(self, exchange: Exchange, door: Door, body: bytes | None) -> None:
+        """Serve an admitted request. Runs in the loop.
+
+        :param body: that of a POST, otherwise None.
+        """
+        try:
+            outcome = door.enter(exchange, body)
+        except HTTPError as error:
+            self._refuse(exchange, error)
+        except ProtocolError as error:
+            log.info('parse error: %s', error)
+            exchange.reply(400, [TEXT], str(error).encode())
+        else:
+            _ACTS[outcome.__class__](self, exchange, outcome)
+
+    def _refuse(self, exchange: Exchange, error: HTTPError) -> None:
+        headers = [TEXT, ('Retry-After', '5')] if error.status == 503 else [TEXT]
+        exchange.reply(error.status, headers, error.reason.encode())
+
+    # -- outcomes -----------------------------------------------------------------------------
+
+    def _reply(self, exchange: Exchange, outcome: Reply) -> None:
+        exchange.reply(*outcome)
+
+    def _hold(self, exchange: Exchange, outcome: Hold) -> None:
+        session = outcome.session
+        held = self._held(session)
+        if session.transport is not held:  # a response went on, and this takes its place
+            session.park()
+        held.hold(exchange, outcome.answer)
+
+    def _held(self, session: Any) -> HeldTransport:
+        """What carries a session between HTTP requests; a new session begins with it."""
+        if session.held is None:
+            session.held = HeldTransport(session, self._gateway.engine.runtime,
+                                         self._config.max_outbox_size)
+        held: HeldTransport = session.held
+        if session.transport is GONE:
+            self._begin(session, held)
+        return held
+
+    def _begin(self, session: Any, transport: Any) -> None:
+        session.begin(transport)
+        session.upper = self._gateway.engine.make_upper(session)
+        session.upper.opened()
+
+    def _stream(self, exchange: Exchange, outcome: Stream) -> None:
+        session, form = outcome.session, outcome.form
+        held = self._held(session)
+        if session.transport is not held:
+            session.park()
+        budget = self._config.response_limit if form.limited else None
+        transport = exchange.stream(session, form, outcome.prelude, budget)
+        session.switch(transport)
+        for packet in held.out.take():
+            session.write(packet)
+
+    def _upgrade(self, exchange: Exchange, outcome: Upgrade) -> None:
+        agreed = self._gateway.shake(exchange, False)
+        if agreed is None:
+            return
+        if outcome.protocol is not None:
+            agreed.extra.append(('Sec-WebSocket-Protocol', outcome.protocol))
+        if self._gateway.engine.full():
+            self._refuse(exchange, HTTPError(503, 'Too many connections'))
+            return
+        exchange.upgrade(agreed, partial(self._websocket, outcome))
+
+    def _websocket(self, outcome: Upgrade, agreed: Any, sock: Any, early: bytes,
+                   head: bytes = b'', watcher: Any = None) -> WebSocketTransport:
+        """Take an agreed WebSocket over; the parameters are those of ``Gateway.websocket``."""
+        transport: WebSocketTransport = self._gateway.transport(
+            agreed, outcome.frames, sock, head, watcher)
+        try:
+            session = outcome.open()
+        except HTTPError as error:  # things have changed while the server made way
+            transport.close(1013, error.reason)
+            return transport
+        transport.session = session
+        if session.transport is GONE:
+            self._begin(session, transport)
+        else:
+            session.switch(transport)
+        transport.start(early)
+        return transport
+
+
+_ACTS: dict[type, Callable[[Doors, Exchange, Any], None]] = {
+    Reply: Doors._reply, Hold: Doors._hold, Stream: Doors._stream, Upgrade: Doors._upgrade}
+
+
+class Reading:
+    """Takes the body of a POST for a door, in the place of a transport."""
+
+    __slots__ = ('_door', '_doors')
+
+    def __init__(self, doors: Doors, door: Door) -> None:
+        self._doors = doors
+        self._door = door
+
+    def begin_post(self, exchange: Exchange) -> bool:
+        return True
+
+    def refuse_post(self, exchange: Exchange, status: int) -> None:
+        exchange.fail(status)
+
+    def post(self, exchange: Exchange, body: bytes, binary: bool) -> None:
+        self._doors.serve(exchange, self._door, body)
