@@ -191,8 +191,10 @@ class Host:
         finally:
             connection.close()
 
-    def websocket(self, headers=(), extensions=None, **query):
-        websocket = WebSocket(self.address, self.target(**query), headers, extensions)
+    def websocket(self, headers=(), extensions=None, target=None, **query):
+        """A WebSocket to the server's own path, or to another ``target``."""
+        target = target or self.target(**query)
+        websocket = WebSocket(self.address, target, headers, extensions)
         self._open.append(websocket)
         return websocket
 
