@@ -41,6 +41,8 @@ class Config:
     :param websocket_path: URL path of the plain WebSocket.
     :param sse_path: URL path of the event streams.
     :param sse_rooms: rooms that an event stream may ask for by ``?room=``.
+    :param sse_replay_size: bytes of events kept for each event stream, so that a client that
+        comes back gets what it missed.
     :param flash_policy_port: a further port that answers Flash clients' question for a policy;
         None opens none. On the server's own port it is answered where ``sio06`` or ``sio09`` is
         on.
@@ -93,6 +95,7 @@ class Config:
     websocket_path: str = 'ws'
     sse_path: str = 'events'
     sse_rooms: tuple[str, ...] = ()
+    sse_replay_size: int = 100_000
     flash_policy_port: int | None = None
     polling_duration: float = 20.0
     disconnect_delay: float | None = None
@@ -192,7 +195,7 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
     for name in ('max_http_buffer_size', 'max_attachments', 'max_namespaces',
                  'max_handlers', 'max_waiting_size',
                  'max_outbox_size', 'compression_threshold', 'max_connections',
-                 'response_limit', 'flash_policy_port'):
+                 'response_limit', 'sse_replay_size', 'flash_policy_port'):
         value = out.get(name)
         if value is None and name in ('max_connections', 'flash_policy_port'):
             continue

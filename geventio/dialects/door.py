@@ -72,6 +72,18 @@ class Stream(NamedTuple):
     prelude: bytes = b''
 
 
+class Replay(NamedTuple):
+    """Answer with a response that goes on where an earlier one broke.
+
+    :ivar after: number of the last piece that the client has; None for a new session, which is
+        answered once it was let in.
+    """
+
+    session: OlderSession
+    form: StreamForm
+    after: int | None = None
+
+
 class Upgrade(NamedTuple):
     """Make a WebSocket of the connection.
 
@@ -85,7 +97,7 @@ class Upgrade(NamedTuple):
     protocol: str | None = None
 
 
-Outcome = Reply | Hold | Stream | Upgrade
+Outcome = Reply | Hold | Stream | Replay | Upgrade
 
 
 class StreamForm:

@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import HTTPError, ProtocolError
+from ..protocol.canonical import only_text, take_apart
 from ..protocol.jsontext import loads_at
-from ..protocol.socketio import Encoded
+from ..protocol.socketio import EVENT, Encoded
 from ..protocol.websocket import text_frame
 from .door import Door, Outcome, Request, Upgrade
 from .older import Framed, OlderSession, RootClient, Texts
@@ -23,7 +24,12 @@ SUBPROTOCOL = 'geventio.events'
 
 def rewrite(packets: Encoded) -> str:
     """A plain client's message of a packet: ``["event",...args]``, or the text of ``message``."""
-    return ''
+    parts = take_apart(packets)
+    if parts is None or parts.type != EVENT:
+        return ''
+    if parts.name == 'message' and (text := only_text(parts.args)) is not None:
+        return text
+    return f'[{parts.name_json},{parts.args}]' if parts.args else f'[{parts.name_json}]'
 
 
 class PlainClient(RootClient):

@@ -15,10 +15,11 @@ from typing import Any
 from ..config import ENGINE_DIALECTS
 from ..core.engine import Engine
 from ..core.session import GONE
-from ..dialects import plain
-from ..dialects.door import TEXT, Door, Hold, Reply, Stream, Upgrade
+from ..dialects import plain, sse
+from ..dialects.door import TEXT, Door, Hold, Replay, Reply, Stream, Upgrade
 from ..errors import HTTPError, ProtocolError
 from ..transports.holding import HeldTransport
+from ..transports.replaying import ReplayTransport
 from ..transports.websocket import WebSocketTransport
 from .exchange import Exchange
 
@@ -27,6 +28,7 @@ log = logging.getLogger('geventio')
 #: Dialect -> its door. The order is that in which they are asked for a path.
 DOORS: dict[str, Callable[[Engine], Door]] = {
     'websocket': plain.WebSocketDoor,
+    'sse': sse.EventStreamDoor,
 }
 
 
@@ -126,6 +128,16 @@ class Doors:
         for packet in held.out.take():
             session.write(packet)
 
+    def _replay(self, exchange: Exchange, outcome: Replay) -> None:
+        session, form = outcome.session, outcome.form
+        if outcome.after is not None:
+            session.held.attach(exchange, form, b'', outcome.after)
+            return
+        session.held = ReplayTransport(session, self._gateway.engine.runtime,
+                                       self._config.sse_replay_size)
+        session.held.ask(exchange, form, b'')
+        self._begin(session, session.held)
+
     def _upgrade(self, exchange: Exchange, outcome: Upgrade) -> None:
         agreed = self._gateway.shake(exchange, False)
         if agreed is None:
@@ -157,7 +169,8 @@ class Doors:
 
 
 _ACTS: dict[type, Callable[[Doors, Exchange, Any], None]] = {
-    Reply: Doors._reply, Hold: Doors._hold, Stream: Doors._stream, Upgrade: Doors._upgrade}
+    Reply: Doors._reply, Hold: Doors._hold, Stream: Doors._stream,
+    Replay: Doors._replay, Upgrade: Doors._upgrade}
 
 
 class Reading:
