@@ -131,11 +131,11 @@ class Doors:
     def _replay(self, exchange: Exchange, outcome: Replay) -> None:
         session, form = outcome.session, outcome.form
         if outcome.after is not None:
-            session.held.attach(exchange, form, b'', outcome.after)
+            session.held.attach(exchange, form, outcome.after)
             return
         session.held = ReplayTransport(session, self._gateway.engine.runtime,
                                        self._config.sse_replay_size)
-        session.held.ask(exchange, form, b'')
+        session.held.ask(exchange, form)
         self._begin(session, session.held)
 
     def _upgrade(self, exchange: Exchange, outcome: Upgrade) -> None:

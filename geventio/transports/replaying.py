@@ -40,7 +40,7 @@ class ReplayTransport:
         self._kept: deque[str] = deque()
         self._size = 0
         self._stream: Any = None
-        self._asked: tuple[Any, Any, bytes] | None = None
+        self._asked: tuple[Any, Any] | None = None
 
     @property
     def held(self) -> bool:
@@ -53,22 +53,24 @@ class ReplayTransport:
 
     # -- streams ------------------------------------------------------------------------------
 
-    def ask(self, exchange: Any, form: Any, prelude: bytes) -> None:
+    def ask(self, exchange: Any, form: Any) -> None:
         """Answer a request as soon as there is a first piece."""
         exchange.park(self._aborted)
-        self._asked = exchange, form, prelude
+        self._asked = exchange, form
         if self._kept:
             self._answer(0)
 
-    def attach(self, exchange: Any, form: Any, prelude: bytes, after: int) -> None:
+    def attach(self, exchange: Any, form: Any, after: int) -> None:
         """Go on behind the piece with that number; an older stream is ended."""
-        self._asked = exchange, form, prelude
+        self._asked = exchange, form
         self._answer(after)
 
     def _answer(self, after: int) -> None:
         assert self._asked is not None
-        (exchange, form, prelude), self._asked = self._asked, None
-        before, self._stream = self._stream, exchange.stream(self, form, prelude, None)
+        (exchange, form), self._asked = self._asked, None
+        # Something has to come at once, or a server between would hold the head back.
+        hello = self.session.sign_of_life.encode()
+        before, self._stream = self._stream, exchange.stream(self, form, hello, None)
         self.since = self.runtime.now()
         if before is not None:
             before.close(None, '')

@@ -288,3 +288,8 @@ def test_run_and_stop(server):
     server.stop()
     serving.join(timeout=5)
     assert serving.successful()
+
+
+def test_dialects_that_carry_events_are_refused():
+    with pytest.raises(ConfigError, match="'sse' carries events, which Engine.IO alone"):
+        EngineServer(dialects=['eio4', 'sse'])
