@@ -146,6 +146,10 @@ def event_of(packet: Packet) -> list[Any]:
 # -- the way out ----------------------------------------------------------------------------
 
 _CONTROL: Final = {'1': '0::', '2': '2::', '6': '8::'}
+# The client reads the values of an acknowledgement up to what JavaScript takes for a line's end.
+# In JSON the first two are blanks, the others parts of strings.
+_ON_ONE_LINE: Final = str.maketrans(
+    {'\n': ' ', '\r': ' ', '\u2028': '\\u2028', '\u2029': '\\u2029'})
 
 
 def rewrite(packets: socketio.Encoded) -> str:
@@ -170,7 +174,7 @@ def rewrite(packets: socketio.Encoded) -> str:
     if type == socketio.EVENT:
         return _rewrite_event(parts, endpoint)
     if type == socketio.ACK:
-        args = f'+[{parts.args}]' if parts.args else ''
+        args = f'+[{parts.args.translate(_ON_ONE_LINE)}]' if parts.args else ''
         return f'6::{endpoint}:{parts.id}{args}'
     if type == socketio.CONNECT:
         return '1::' + endpoint

@@ -63,6 +63,9 @@ BOTH_WAYS: list[tuple[socketio.Encoded, str, tuple[int, int | None, bool, str, A
     ('434["A","B"]', '6:::4+["A","B"]', (6, 4, False, '', ['A', 'B'])),
     ('43/t,4["A",{"b":1}]', '6::/t:4+["A",{"b":1}]', (6, 4, False, '/t', ['A', {'b': 1}])),
     ('430["ok",1]', '6:::0+["ok",1]', (6, 0, False, '', ['ok', 1])),
+    ('434["\u2028\u2029\\n"]', '6:::4+["\\u2028\\u2029\\n"]',
+     (6, 4, False, '', ['\u2028\u2029\n'])),
+    ('434[\n1,\r\n2\n]', '6:::4+[1,  2]', (6, 4, False, '', [1, 2])),
     (['461-7[{"_placeholder":true,"num":0}]', b'\1\2\3'], '6:::7+["AQID"]',
      (6, 7, False, '', ['AQID'])),
     ('40{"sid":"x"}', '1::', (1, None, False, '', '')),
@@ -222,8 +225,10 @@ def test_any_event_arrives(encoder: Encoder | OtherJSON, nsp: str, id: int | Non
 @given(encoders, namespaces, st.integers(0, 10**15 - 1), st.lists(values, max_size=3))
 def test_any_acknowledgement_arrives(encoder: Encoder | OtherJSON, nsp: str, id: int,
                                      args: list[Any]) -> None:
-    packet = decode(rewrite(socketio.encode(encoder, socketio.ACK, nsp, id, args)))
+    text = rewrite(socketio.encode(encoder, socketio.ACK, nsp, id, args))
+    packet = decode(text)
     assert packet is not None
+    assert not set(text.split(':', 3)[3]) & set('\n\r\u2028\u2029')
     assert (packet.type, packet.id, packet.data) == (sio09.ACK, id, as_json(args))
     assert packet.endpoint == ('' if nsp == '/' else nsp)
 
