@@ -20,8 +20,10 @@ PAGES = (('chat.page', 'Chat'), ('auction.page', 'Auction'), ('whiteboard.page',
 
 __all__ = ['create_app', 'socketio']
 
-# Half as much again as a file: over polling it travels as base64.
-socketio = SocketIO(max_http_buffer_size=files.MAX_FILE * 3 // 2)
+# Half as much again as a file: over polling it travels as base64. Event streams are for shells,
+# which have no Socket.IO: the monitor's page says how.
+socketio = SocketIO(max_http_buffer_size=files.MAX_FILE * 3 // 2,
+                    dialects=['eio4', 'eio3', 'sse'])
 for module in MODULES:
     socketio.register_blueprint(module.events)
 

@@ -174,3 +174,8 @@ def test_this_host():
     assert host['processors'] >= 1
     used, total = monitor.memory()
     assert 0 < used < total == host['memory']
+
+
+def test_a_shell_is_told_how_to_watch(app, monitor):
+    page = app.test_client().get('/monitor', base_url='http://monitor.example:8000').text
+    assert "curl -N 'http://monitor.example:8000/events?namespace=/monitor'" in page
