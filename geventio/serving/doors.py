@@ -98,18 +98,18 @@ class Doors:
     def _hold(self, exchange: Exchange, outcome: Hold) -> None:
         session = outcome.session
         held = self._held(session)
-        if session.transport is not held:  # a response went on, and this takes its place
-            session.park()
         held.hold(exchange, outcome.answer)
+        if session.transport is GONE:
+            self._begin(session, held)
 
     def _held(self, session: Any) -> HeldTransport:
-        """What carries a session between HTTP requests; a new session begins with it."""
+        """What carries a session between HTTP requests; a response that went on is over."""
         if session.held is None:
             session.held = HeldTransport(session, self._gateway.engine.runtime,
                                          self._config.max_outbox_size)
         held: HeldTransport = session.held
-        if session.transport is GONE:
-            self._begin(session, held)
+        if session.transport is not held and session.transport is not GONE:
+            session.park()
         return held
 
     def _begin(self, session: Any, transport: Any) -> None:
@@ -120,10 +120,12 @@ class Doors:
     def _stream(self, exchange: Exchange, outcome: Stream) -> None:
         session, form = outcome.session, outcome.form
         held = self._held(session)
-        if session.transport is not held:
-            session.park()
+        held.release()
         budget = self._config.response_limit if form.limited else None
         transport = exchange.stream(session, form, outcome.prelude, budget)
+        if session.transport is GONE:
+            self._begin(session, transport)
+            return
         session.switch(transport)
         for packet in held.out.take():
             session.write(packet)

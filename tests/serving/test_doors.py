@@ -27,6 +27,10 @@ def rewrite(packets):
 class TapeClient(OlderClient):
     __slots__ = ()
 
+    def refuse(self, nsp, payload):
+        super().refuse(nsp, payload)
+        self.session.end('forced server close')
+
     def receive_text(self, packet):
         self.deliver('/', ['said', packet], None, len(packet))
 
@@ -59,6 +63,8 @@ class TapeDoor(Door):
         if parts == ['new']:
             session = self.open(TapeSession, request)
             return Hold(session, lambda packets: Reply(200, [TEXT], session.sid.encode()))
+        if parts == ['begin']:
+            return Stream(self.open(TapeSession, request), self.stream, b'begin\n')
         session = self.engine.sessions.get(parts[0])
         if session is None:
             raise HTTPError(404, 'no such tape')
@@ -400,11 +406,13 @@ def test_events_before_the_connect_handler_decides_wait_for_it(serve):
 
 def test_what_waits_for_a_connect_handler_is_bounded(serve, caplog):
     server = serve(max_waiting_size=100)
-    server.owner.on('connect', lambda sid, environ: gevent.sleep(TIMEOUT))
+    decided = Event()
+    server.owner.on('connect', lambda sid, environ: decided.wait(TIMEOUT))
     websocket = server.websocket(target='/tape/socket')
     websocket.send('x' * 101)
     assert websocket.receive_until_closed()[1] == (1008, 'too many events')
     assert 'max_waiting_size' in caplog.text
+    decided.set()
 
 
 def test_shutting_down_ends_polls_and_streams(serve):
@@ -418,3 +426,36 @@ def test_shutting_down_ends_polls_and_streams(serve):
     assert waiting.get(timeout=TIMEOUT) == ''
     assert stream.receive().body == b''
     server.settle()
+
+
+def test_a_refusal_is_told_in_the_first_answer(serve):
+    server = serve()
+    server.owner.on('connect', lambda sid, environ: False)
+    assert Tape(server).get.request('GET', '/tape/new').status == 200
+    until(lambda: not server.sessions)
+
+
+def test_a_session_may_begin_with_a_stream(serve):
+    server = serve()
+    stream = server.connection()
+    stream.send('GET', '/tape/begin')
+    assert b'begin\n40{"sid"' in read_until(stream, b'}\n')
+    server.owner.emit('a')
+    assert read_until(stream, b'\n') == b'42["a"]\n'
+
+
+def test_a_session_that_begins_with_a_stream_may_be_refused(serve):
+    server = serve()
+    server.owner.on('connect', lambda sid, environ: False)
+    response = server.connection().request('GET', '/tape/begin')
+    assert response.body.startswith(b'begin\n44{"message":"Connection rejected')
+    until(lambda: not server.sessions)
+
+
+def test_a_stream_lets_a_held_poll_go(serve):
+    server = serve()
+    tape = Tape(server)
+    waiting = gevent.spawn(tape.poll)
+    until(lambda: server.sessions[tape.sid].transport.held)
+    read_until(tape.stream(), b'begin\n')
+    assert waiting.get(timeout=TIMEOUT) == ''
