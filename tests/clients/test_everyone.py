@@ -1,0 +1,29 @@
+"""One client of every dialect and transport in one room: each speaks, all hear all in one order."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from .conftest import KINDS, StartServer
+from .harness import driver, outcome_of
+
+#: Dialects whose clients the tests have written themselves, for want of a library that runs here.
+VISITORS = {
+    'plain': ['websocket'],
+    'sse': ['eventsource'],
+}
+
+
+@pytest.mark.timeout(120)
+def test_everyone_in_one_room(node_path: str, start_server: StartServer) -> None:
+    server = start_server(dialects='all', sse_rooms=['everyone'])
+    kinds = [*KINDS, *((name, transport) for name in VISITORS for transport in VISITORS[name])]
+    members = [{'client': client, 'transport': transport} for client, transport in kinds]
+    command = [node_path, 'driver/everyone.js', json.dumps({'port': server.port,
+                                                            'members': members})]
+    with driver(command) as running:
+        problem = outcome_of(running.line())
+    assert problem is None, problem
+    assert 'Traceback' not in server.log_text()
