@@ -212,6 +212,16 @@ class Host:
             thing.close()
 
 
+class Outer:
+    """Middleware that could do anything: what stands behind it is served through WSGI."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        return self.app(environ, start_response)
+
+
 @pytest.fixture
 def host():
     """``host(owner)`` or ``host(**options)``: serve, and talk to it."""

@@ -12,6 +12,7 @@ from h11 import NEED_DATA, ConnectionClosed, Data, EndOfMessage, InformationalRe
 from geventio import Server, UnsupportedError
 from geventio.dialects.sse import rewrite
 
+from ..conftest import Outer
 from ..eventsource import Parser
 from ..waiting import until
 
@@ -47,16 +48,6 @@ class Owner(Server):
     def gone(self, sid, reason):
         self.reasons.append(reason)
         self.left.set()
-
-
-class Outer:
-    """Middleware that could do anything."""
-
-    def __init__(self, app):
-        self.app = app
-
-    def __call__(self, environ, start_response):
-        return self.app(environ, start_response)
 
 
 @pytest.fixture(params=['loop', 'wsgi'])

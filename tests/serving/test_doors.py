@@ -15,6 +15,7 @@ from geventio.errors import HTTPError, ProtocolError
 from geventio.protocol.websocket import text_frame
 from geventio.serving import doors
 
+from ..conftest import Outer
 from ..waiting import until
 
 TIMEOUT = 5
@@ -90,16 +91,6 @@ class Tapes(Server):
     def _gone(self, sid, reason):
         self.reasons.append(reason)
         self.left.set()
-
-
-class Outer:
-    """Middleware that could do anything."""
-
-    def __init__(self, app):
-        self.app = app
-
-    def __call__(self, environ, start_response):
-        return self.app(environ, start_response)
 
 
 @pytest.fixture(autouse=True)
