@@ -90,11 +90,13 @@ class Upgrade(NamedTuple):
     :ivar open: makes the session once the WebSocket is agreed on, or finds it.
     :ivar frames: how packets become frames.
     :ivar protocol: the subprotocol to agree on.
+    :ivar old_frames: the same for clients of the drafts before RFC 6455; None refuses them.
     """
 
     open: Callable[[], OlderSession]
     frames: Any
     protocol: str | None = None
+    old_frames: Any = None
 
 
 Outcome = Reply | Hold | Stream | Replay | Upgrade

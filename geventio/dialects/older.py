@@ -141,8 +141,8 @@ class OlderSession(Session):
 
     def beat(self) -> bool:
         """Send a heartbeat; returns whether an answer is expected."""
-        self.transport.ping()
-        return True
+        asked: bool = self.transport.ping()
+        return asked
 
     def tick(self, now: float) -> float | None:
         rest = self._polls(now) if self.transport is self.held else self._beats(now)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import HTTPError, ProtocolError
+from ..protocol import hixie
 from ..protocol.canonical import only_text, take_apart
 from ..protocol.jsontext import loads_at
 from ..protocol.socketio import EVENT, Encoded
@@ -77,6 +78,7 @@ class WebSocketDoor(Door):
     """One URL: ``websocket_path``."""
 
     frames = Framed(rewrite, lambda packet: text_frame(packet.encode()))
+    old_frames = Framed(rewrite, lambda packet: hixie.text_frame(packet.encode()))
 
     def claims(self, path: str) -> bool:
         return path.strip('/') == self.config.websocket_path
@@ -88,4 +90,4 @@ class WebSocketDoor(Door):
         offered = request.headers.get('sec-websocket-protocol', '')
         agreed = SUBPROTOCOL in [name.strip() for name in offered.split(',')]
         return Upgrade(lambda: self.open(PlainSession, request), self.frames,
-                       SUBPROTOCOL if agreed else None)
+                       SUBPROTOCOL if agreed else None, self.old_frames)

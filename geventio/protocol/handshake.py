@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_base64
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from hashlib import sha1
 
 from ..errors import HTTPError
@@ -27,13 +27,16 @@ def _has_token(value: str, token: str) -> bool:
     return value == token or token in [item.strip() for item in value.split(',')]
 
 
-def check_handshake(method: str, headers: Mapping[str, str]) -> str:
+def check_handshake(method: str, headers: Mapping[str, str],
+                    versions: Container[str] = ('13',)) -> str:
     """Check a client's opening handshake (RFC 6455 section 4.2.1).
 
     :param method: request method, upper case as on the wire.
     :param headers: request headers under lower-case names.
+    :param versions: protocol versions that will do. Version 8, of the drafts from hybi-08 on, has
+        the same handshake and the same frames.
     :returns: the Sec-WebSocket-Accept value for the 101 answer.
-    :raises HTTPError: 405 for another method than GET, 426 for another version than 13, 400 for
+    :raises HTTPError: 405 for another method than GET, 426 for another version, 400 for
         everything else, a request body included. :func:`refusal_headers` has the headers that
         belong to the answer.
     """
@@ -46,7 +49,7 @@ def check_handshake(method: str, headers: Mapping[str, str]) -> str:
     connection = headers.get('connection', '')
     if connection != 'Upgrade' and not _has_token(connection, 'upgrade'):
         raise HTTPError(400, 'Connection header lacks upgrade')
-    if headers.get('sec-websocket-version', '').strip() != '13':
+    if headers.get('sec-websocket-version', '').strip() not in versions:
         raise HTTPError(426, 'WebSocket version must be 13')
     # A body would be read as frames: the request must end with its headers.
     if 'transfer-encoding' in headers or headers.get('content-length', '0').strip() != '0':

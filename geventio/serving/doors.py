@@ -18,12 +18,17 @@ from ..core.session import GONE
 from ..dialects import plain, sse
 from ..dialects.door import TEXT, Door, Hold, Replay, Reply, Stream, Upgrade
 from ..errors import HTTPError, ProtocolError
+from ..transports.hixie import HixieTransport
 from ..transports.holding import HeldTransport
 from ..transports.replaying import ReplayTransport
 from ..transports.websocket import WebSocketTransport
+from . import drafts
 from .exchange import Exchange
 
 log = logging.getLogger('geventio')
+
+#: Versions of WebSocket that doors take besides the drafts before RFC 6455.
+_VERSIONS = ('13', '8')
 
 #: Dialect -> its door. The order is that in which they are asked for a path.
 DOORS: dict[str, Callable[[Engine], Door]] = {
@@ -57,14 +62,16 @@ class Doors:
     def admit(self, exchange: Exchange, door: Door) -> bool:
         """Check a request's Origin and method; False when it was answered."""
         origins = self._gateway.origins
-        origin = exchange.headers.get('origin')
+        headers = exchange.headers
+        # Version 8 of WebSocket has a header of its own.
+        origin = headers.get('origin', headers.get('sec-websocket-origin'))
         if origin is not None:
             if not origins.allow(origin, exchange):
                 exchange.reply(*door.foreign(exchange))
                 return False
             exchange.extra += origins.headers(origin)
         if exchange.method == 'OPTIONS':
-            exchange.reply(*door.preflight(exchange, origins.preflight(exchange.headers)))
+            exchange.reply(*door.preflight(exchange, origins.preflight(headers)))
             return False
         if exchange.method not in ('GET', 'POST', 'HEAD'):
             exchange.reply(405, [('Allow', 'GET, POST, OPTIONS')], b'')
@@ -141,33 +148,67 @@ class Doors:
         self._begin(session, session.held)
 
     def _upgrade(self, exchange: Exchange, outcome: Upgrade) -> None:
-        agreed = self._gateway.shake(exchange, False)
+        agreed: Any = self._agree(exchange, outcome)
         if agreed is None:
             return
-        if outcome.protocol is not None:
-            agreed.extra.append(('Sec-WebSocket-Protocol', outcome.protocol))
         if self._gateway.engine.full():
             self._refuse(exchange, HTTPError(503, 'Too many connections'))
             return
         exchange.upgrade(agreed, partial(self._websocket, outcome))
 
+    def _agree(self, exchange: Exchange, outcome: Upgrade) -> Any:
+        """Check the handshake of a WebSocket; None when it was refused, and answered."""
+        if outcome.old_frames is not None:
+            try:
+                draft = drafts.agree(exchange)
+            except HTTPError as error:
+                return self._refuse(exchange, error)
+            if draft is not None:
+                return draft
+        agreed = self._gateway.shake(exchange, False, _VERSIONS)
+        if agreed is not None and outcome.protocol is not None:
+            agreed.extra.append(('Sec-WebSocket-Protocol', outcome.protocol))
+        return agreed
+
     def _websocket(self, outcome: Upgrade, agreed: Any, sock: Any, early: bytes,
                    head: bytes = b'', watcher: Any = None) -> WebSocketTransport:
         """Take an agreed WebSocket over; the parameters are those of ``Gateway.websocket``."""
+        if isinstance(agreed, drafts.Draft):
+            return self._draft(outcome, agreed, sock, early, head, watcher)
         transport: WebSocketTransport = self._gateway.transport(
             agreed, outcome.frames, sock, head, watcher)
+        self._carry(outcome, transport)
+        transport.start(early)
+        return transport
+
+    def _draft(self, outcome: Upgrade, agreed: drafts.Draft, sock: Any, early: bytes, head: bytes,
+               watcher: Any) -> WebSocketTransport:
+        """The same for a WebSocket of a draft."""
+        config, runtime = self._config, self._gateway.engine.runtime
+        transport = HixieTransport(sock, runtime, outcome.old_frames, agreed.number,
+                                   config.max_http_buffer_size, config.max_outbox_size, watcher)
+        if head:
+            runtime.push(transport, head)
+        carry = partial(self._carry, outcome, transport)
+        if agreed.number == 76:
+            transport.challenge(agreed.keys, carry)
+        else:
+            carry()
+        transport.start(early)
+        return transport
+
+    def _carry(self, outcome: Upgrade, transport: Any) -> None:
+        """Have a WebSocket carry its session."""
         try:
             session = outcome.open()
         except HTTPError as error:  # things have changed while the server made way
             transport.close(1013, error.reason)
-            return transport
+            return
         transport.session = session
         if session.transport is GONE:
             self._begin(session, transport)
         else:
             session.switch(transport)
-        transport.start(early)
-        return transport
 
 
 _ACTS: dict[type, Callable[[Doors, Exchange, Any], None]] = {

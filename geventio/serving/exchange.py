@@ -53,6 +53,11 @@ class Exchange:
         self.compress_from = compress_from
         self._on_abort: Callable[[], Any] | None = None
 
+    @property
+    def target(self) -> str:
+        """The request target: path and query, still encoded."""
+        raise NotImplementedError
+
     # -- for the transports -------------------------------------------------------------------
 
     def packets(self, body: bytes, binary: bool) -> None:

@@ -7,6 +7,7 @@ Parsing lives in ``http`` and ``wsgi``, packets in the transports, other paths i
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from typing import Any
 
 from gevent.hub import get_hub
@@ -48,13 +49,16 @@ def _is_script(exchange: Exchange) -> bool:
 class Upgrade:
     """What was agreed with a client that wants a WebSocket.
 
-    :ivar accept: the Sec-WebSocket-Accept of the 101.
+    :cvar status: code and reason of the 101.
+    :ivar accept: its Sec-WebSocket-Accept.
     :ivar extra: its headers besides those that every 101 has.
     :ivar deflated: whether messages are compressed.
     :ivar sid: the id of the session to open; None for one that moves from polling.
     """
 
     __slots__ = ('accept', 'deflated', 'extra', 'sid')
+
+    status = '101 Switching Protocols'
 
     accept: str
     extra: Headers
@@ -205,14 +209,16 @@ class Gateway:
 
     # -- WebSocket ------------------------------------------------------------------------------
 
-    def shake(self, exchange: Exchange, may_deflate: bool) -> Upgrade | None:
+    def shake(self, exchange: Exchange, may_deflate: bool,
+              versions: Container[str] = ('13',)) -> Upgrade | None:
         """Check the handshake of a WebSocket request; None when it was refused, and answered.
 
         :param may_deflate: whether permessage-deflate may be agreed on.
+        :param versions: protocol versions that will do.
         """
         upgrade = Upgrade()
         try:
-            upgrade.accept = check_handshake(exchange.method, exchange.headers)
+            upgrade.accept = check_handshake(exchange.method, exchange.headers, versions)
         except HTTPError as error:
             exchange.reply(error.status, [('Content-Type', 'text/html'),
                                           *refusal_headers(error.status)], error.reason.encode())

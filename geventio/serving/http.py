@@ -66,6 +66,10 @@ class LoopExchange(Exchange):
         self.request = request
         self.keep_alive = request.keep_alive
 
+    @property
+    def target(self) -> str:
+        return self.request.target
+
     def handshake(self) -> LoopHandshake:
         return self.connection.handshake(self._head)
 

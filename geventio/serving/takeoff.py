@@ -13,8 +13,6 @@ from typing import Any
 
 from gevent.event import Event
 
-from ..protocol.http import response
-
 
 def take_off(gevent_socket: Any, reader: Any) -> tuple[Any, bytes]:
     """Return the raw non-blocking socket under a gevent socket, and what was read too early.
@@ -128,10 +126,11 @@ def has_socket(environ: dict[str, Any]) -> bool:
         or _pywsgi_socket(environ) is not None
 
 
-def upgrade(environ: dict[str, Any], start_response: Any, headers: list[tuple[str, str]]
+def upgrade(environ: dict[str, Any], start_response: Any, agreed: Any
             ) -> tuple[Any, bytes, bool | None, Any]:
     """Answer a request with 101 in the way of the server at hand, and take its socket.
 
+    :param agreed: what ``Gateway.shake`` agreed on.
     :returns: the socket, the bytes read behind the request, whether permessage-deflate was agreed
         on (None: as the headers say), and what the WSGI application has to return.
     """
@@ -143,9 +142,9 @@ def upgrade(environ: dict[str, Any], start_response: Any, headers: list[tuple[st
         from gunicorn.workers.base_async import ALREADY_HANDLED
 
         source = environ['gunicorn.socket']
-        source.sendall(response(101, headers, b''))
+        source.sendall(agreed.head())
         return BorrowedSocket(source), b'', None, ALREADY_HANDLED
-    write = start_response('101 Switching Protocols', headers)
+    write = start_response(agreed.status, agreed.headers)
     write(b'')
     reader = environ['wsgi.input']
     sock, early = _take(_pywsgi_socket(environ), reader)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from gevent.event import AsyncResult
 from gevent.monkey import is_module_patched
@@ -32,6 +33,9 @@ from .takeoff import BorrowedSocket, has_socket, upgrade
 
 log = logging.getLogger('geventio')
 
+# What a path may hold as it is (RFC 3986 section 3.3), besides letters, digits and -._~.
+_UNQUOTED = "/!$&'()*+,;=:@"
+
 StartResponse = Callable[..., Any]
 
 
@@ -48,6 +52,13 @@ class WSGIExchange(Exchange):
         self._answer = AsyncResult()
         self._environ = environ
         self._gateway = gateway
+
+    @property
+    def target(self) -> str:
+        environ = self._environ
+        path = environ.get('SCRIPT_NAME', '') + environ.get('PATH_INFO', '')
+        query = environ.get('QUERY_STRING', '')
+        return quote(path.encode('latin-1'), _UNQUOTED) + (f'?{query}' if query else '')
 
     def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         if self.method == 'HEAD':
@@ -267,7 +278,7 @@ class WSGIDoor:
                        'here; clients stay on polling. Use socketio.run(app), or '
                        'gunicorn -k geventio.gunicorn.Worker')
             return exchange.give(start_response, 501, [], b'')
-        sock, early, deflated, result = upgrade(environ, start_response, agreed.headers)
+        sock, early, deflated, result = upgrade(environ, start_response, agreed)
         if deflated is not None:
             agreed.deflated = deflated
 

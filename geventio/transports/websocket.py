@@ -119,9 +119,13 @@ class WebSocketTransport(Connection):
 
     # -- out ----------------------------------------------------------------------------------
 
-    def ping(self) -> None:
-        """Ask the peer for a sign of life; the session hears of its pong."""
+    def ping(self) -> bool:
+        """Ask the peer for a sign of life; the session hears of its pong.
+
+        :returns: whether the peer can be asked.
+        """
         self.runtime.push(self, frame(OP_PING, b''))
+        return True
 
     # -- end ----------------------------------------------------------------------------------
 
