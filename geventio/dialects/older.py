@@ -110,7 +110,7 @@ class OlderSession(Session):
 
     def begin(self, transport: Any) -> None:
         super().begin(transport)
-        self.engine.runtime.schedule(self, min(self.interval, self.patience, self.pause))
+        self.engine.runtime.schedule(self, min(self.interval, self.patience, self.look))
 
     def park(self) -> None:
         """A response that went on is over: wait for the next request."""
@@ -139,6 +139,11 @@ class OlderSession(Session):
         pause = self.engine.config.disconnect_delay
         return self.delay if pause is None else pause
 
+    @property
+    def look(self) -> float:
+        """Seconds between two looks at it, at most; what carries it may change meanwhile."""
+        return min(self.pause, self.engine.config.polling_duration)
+
     def beat(self) -> bool:
         """Send a heartbeat; returns whether an answer is expected."""
         asked: bool = self.transport.ping()
@@ -146,8 +151,7 @@ class OlderSession(Session):
 
     def tick(self, now: float) -> float | None:
         rest = self._polls(now) if self.transport is self.held else self._beats(now)
-        # What carries it may change before the next look.
-        return None if rest is None else min(rest, self.pause)
+        return None if rest is None else min(rest, self.look)
 
     def _polls(self, now: float) -> float | None:
         held = self.held

@@ -172,7 +172,7 @@ def test_a_later_poll_takes_the_place_of_an_earlier_one(serve):
 
 
 def test_a_poll_is_let_go_in_time(serve):
-    server = serve(polling_duration=0.2, ping_interval=1)
+    server = serve(polling_duration=0.2)
     assert Tape(server).poll() == ''
 
 
