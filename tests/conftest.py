@@ -175,10 +175,13 @@ class Host:
         self.path = owner.engine.config.engine_path
         self._open = []
 
+    def keep(self, thing):
+        """Have something closed at the end of the test."""
+        self._open.append(thing)
+        return thing
+
     def connection(self):
-        connection = Connection(self.address)
-        self._open.append(connection)
-        return connection
+        return self.keep(Connection(self.address))
 
     def target(self, **query):
         return self.path + '?' + urlencode(query)
@@ -194,9 +197,7 @@ class Host:
     def websocket(self, headers=(), extensions=None, target=None, **query):
         """A WebSocket to the server's own path, or to another ``target``."""
         target = target or self.target(**query)
-        websocket = WebSocket(self.address, target, headers, extensions)
-        self._open.append(websocket)
-        return websocket
+        return self.keep(WebSocket(self.address, target, headers, extensions))
 
     @property
     def sessions(self):

@@ -40,22 +40,17 @@ class Outer:
 @pytest.fixture(params=['loop', 'wsgi'])
 def serve(request, host):
     """Serve in the loop, or behind middleware that has to see every request."""
-    opened = []
-
     def start(**options):
         owner = Owner(**options)
         server = host(owner, Outer(owner) if request.param == 'wsgi' else None)
 
         def connect(draft=76, target='/ws/', **more):
-            opened.append(HixieSocket(server.address, target, draft, **more))
-            return opened[-1]
+            return server.keep(HixieSocket(server.address, target, draft, **more))
 
         server.hixie = connect
         return server
 
-    yield start
-    for connection in opened:
-        connection.close()
+    return start
 
 
 def fields(connection):
