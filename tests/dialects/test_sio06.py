@@ -12,7 +12,7 @@ from gevent.event import Event
 from geventio import Server, UnsupportedError
 from geventio.dialects import sio06
 
-from ..conftest import TIMEOUT
+from ..conftest import TIMEOUT, Outer
 from ..sio06 import EVERY, ID, POLLS, STREAMS, Poller, Streamer, Wire, connect, frame, receive
 from ..waiting import until
 
@@ -32,16 +32,6 @@ class Owner(Server):
     def _gone(self, sid, reason):
         self.reasons.append(reason)
         self.left.set()
-
-
-class Outer:
-    """Middleware that could do anything."""
-
-    def __init__(self, app):
-        self.app = app
-
-    def __call__(self, environ, start_response):
-        return self.app(environ, start_response)
 
 
 @pytest.fixture(params=['loop', 'wsgi'])

@@ -8,6 +8,7 @@ from gevent.event import Event
 from geventio import Server
 from geventio.transports import hixie
 
+from ..conftest import Outer
 from ..hixie import ANSWER, BODY, HixieSocket
 from ..waiting import until
 
@@ -25,16 +26,6 @@ class Owner(Server):
     def _gone(self, sid, reason):
         self.reasons.append(reason)
         self.left.set()
-
-
-class Outer:
-    """Middleware that could do anything."""
-
-    def __init__(self, app):
-        self.app = app
-
-    def __call__(self, environ, start_response):
-        return self.app(environ, start_response)
 
 
 @pytest.fixture(params=['loop', 'wsgi'])
