@@ -87,16 +87,19 @@ class Replay(NamedTuple):
 class Upgrade(NamedTuple):
     """Make a WebSocket of the connection.
 
-    :ivar open: makes the session once the WebSocket is agreed on, or finds it.
+    :ivar open: makes the session once the WebSocket is agreed on, or finds it. A packet in its
+        place is the only one that the client gets.
     :ivar frames: how packets become frames.
     :ivar protocol: the subprotocol to agree on.
     :ivar old_frames: the same for clients of the drafts before RFC 6455; None refuses them.
+    :ivar opens: whether ``open`` makes the session, for which there has to be room.
     """
 
-    open: Callable[[], OlderSession]
+    open: Callable[[], OlderSession | str]
     frames: Any
     protocol: str | None = None
     old_frames: Any = None
+    opens: bool = True
 
 
 Outcome = Reply | Hold | Stream | Replay | Upgrade

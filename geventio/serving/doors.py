@@ -127,13 +127,18 @@ class Doors:
 
     def _stream(self, exchange: Exchange, outcome: Stream) -> None:
         session, form = outcome.session, outcome.form
-        held = self._held(session)
-        held.release()
+        self._held(session)  # for when the response is over
         budget = self._config.response_limit if form.limited else None
         transport = exchange.stream(session, form, outcome.prelude, budget)
+        self._carry(session, transport)
+
+    def _carry(self, session: Any, transport: Any) -> None:
+        """Have a response that goes on, or a WebSocket, carry a session from now on."""
         if session.transport is GONE:
             self._begin(session, transport)
             return
+        held = self._held(session)
+        held.release()
         session.switch(transport)
         for packet in held.out.take():
             session.write(packet)
@@ -152,7 +157,7 @@ class Doors:
         agreed: Any = self._agree(exchange, outcome)
         if agreed is None:
             return
-        if self._gateway.engine.full():
+        if outcome.opens and self._gateway.engine.full():
             self._refuse(exchange, HTTPError(503, 'Too many connections'))
             return
         exchange.upgrade(agreed, partial(self._websocket, outcome))
@@ -178,7 +183,7 @@ class Doors:
             return self._draft(outcome, agreed, sock, early, head, watcher)
         transport: WebSocketTransport = self._gateway.transport(
             agreed, outcome.frames, sock, head, watcher)
-        self._carry(outcome, transport)
+        self._join(outcome, transport)
         transport.start(early)
         return transport
 
@@ -190,26 +195,27 @@ class Doors:
                                    config.max_http_buffer_size, config.max_outbox_size, watcher)
         if head:
             runtime.push(transport, head)
-        carry = partial(self._carry, outcome, transport)
+        join = partial(self._join, outcome, transport)
         if agreed.number == 76:
-            transport.challenge(agreed.keys, carry)
+            transport.challenge(agreed.keys, join)
         else:
-            carry()
+            join()
         transport.start(early)
         return transport
 
-    def _carry(self, outcome: Upgrade, transport: Any) -> None:
-        """Have a WebSocket carry its session."""
+    def _join(self, outcome: Upgrade, transport: Any) -> None:
+        """Have a WebSocket carry its session, or turn it away."""
         try:
             session = outcome.open()
         except HTTPError as error:  # things have changed while the server made way
             transport.close(1013, error.reason)
             return
+        if isinstance(session, str):
+            self._gateway.engine.runtime.push(transport, transport.encoding.wrap(session))
+            transport.close(1000, '')
+            return
         transport.session = session
-        if session.transport is GONE:
-            self._begin(session, transport)
-        else:
-            session.switch(transport)
+        self._carry(session, transport)
 
 
 _ACTS: dict[type, Callable[[Doors, Exchange, Any], None]] = {

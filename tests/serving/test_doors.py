@@ -67,6 +67,8 @@ class TapeDoor(Door):
         if parts == ['begin']:
             return Stream(self.open(TapeSession, request), self.stream, b'begin\n')
         session = self.engine.sessions.get(parts[0])
+        if parts[1] == 'socket':
+            return Upgrade(lambda: session or 'no such tape', self.frames, opens=False)
         if session is None:
             raise HTTPError(404, 'no such tape')
         if parts[1] == 'stream':
@@ -450,3 +452,55 @@ def test_a_stream_lets_a_held_poll_go(serve):
     until(lambda: server.sessions[tape.sid].transport.held)
     read_until(tape.stream(), b'begin\n')
     assert waiting.get(timeout=TIMEOUT) == ''
+
+
+def test_a_websocket_takes_the_place_of_a_poll_a_stream_and_another(serve):
+    server = serve()
+    tape = Tape(server)
+    target = f'/tape/{tape.sid}/socket'
+    server.owner.emit('waits')
+    first = server.websocket(target=target)
+    assert first.receive() == '42["waits"]'
+    second = server.websocket(target=target)
+    assert first.receive_until_closed() == ([], (1005, ''))
+    waiting = gevent.spawn(tape.poll)
+    assert second.receive_until_closed() == ([], (1005, ''))
+    until(lambda: server.sessions[tape.sid].transport.name == 'polling')
+    third = server.websocket(target=target)
+    assert waiting.get(timeout=TIMEOUT) == ''
+    server.owner.emit('a')
+    assert third.receive() == '42["a"]'
+    stream = tape.stream()
+    read_until(stream, b'begin\n')
+    assert third.receive_until_closed() == ([], (1005, ''))
+    fourth = server.websocket(target=target)
+    assert stream.receive().body == b''
+    fourth.send('hello')
+    until(lambda: server.owner.heard == ['hello'])
+    assert len(server.sessions) == 1
+
+
+def test_a_websocket_without_a_session_gets_one_packet(serve):
+    server = serve()
+    websocket = server.websocket(target='/tape/nobody/socket')
+    assert websocket.receive_until_closed() == (['no such tape'], (1000, ''))
+    assert not server.sessions
+
+
+def test_a_websocket_for_a_session_that_exists_needs_no_further_room(serve):
+    server = serve(max_connections=1)
+    tape = Tape(server)
+    websocket = server.websocket(target=f'/tape/{tape.sid}/socket')
+    server.owner.emit('a')
+    assert websocket.receive() == '42["a"]'
+
+
+@pytest.mark.parametrize('query', [{'transport': 'polling'}, {'transport': 'websocket'}])
+def test_sessions_of_a_door_are_unknown_to_engine_io(serve, query):
+    server = serve()
+    tape = Tape(server)
+    for method, body in (('GET', b''), ('POST', b'4')):
+        response = server.request(method, body, EIO='4', sid=tape.sid, **query)
+        assert (response.status, response.json['code']) == (400, 1)
+    server.owner.emit('a')
+    assert tape.poll() == '42["a"]'
