@@ -67,7 +67,7 @@ def route(engine: Engine, query: Mapping[str, str], method: str, upgrade: bool
     sid = query.get('sid')
     if sid is not None:
         session = engine.sessions.get(sid)
-        if session is None:
+        if not isinstance(session, (Session3, Session4)):  # those of other dialects have own doors
             raise Refused(UNKNOWN_SID)
         if session.transport.name == 'polling' and session.overdue(engine.runtime.now()):
             session.end(PING_TIMEOUT, 1001, 'ping timeout')
