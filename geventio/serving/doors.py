@@ -15,7 +15,7 @@ from typing import Any
 from ..config import ENGINE_DIALECTS
 from ..core.engine import Engine
 from ..core.session import GONE
-from ..dialects import plain, sio06, sse
+from ..dialects import plain, sio06, sio09, sse
 from ..dialects.door import TEXT, Door, Hold, Replay, Reply, Stream, Upgrade
 from ..errors import HTTPError, ProtocolError
 from ..transports.hixie import HixieTransport
@@ -32,6 +32,7 @@ _VERSIONS = ('13', '8')
 
 #: Dialect -> its door. The order is that in which they are asked for a path.
 DOORS: dict[str, Callable[[Engine], Door]] = {
+    'sio09': sio09.Sio09Door,
     'sio06': sio06.Sio06Door,
     'websocket': plain.WebSocketDoor,
     'sse': sse.EventStreamDoor,
