@@ -110,7 +110,7 @@ class OlderSession(Session):
 
     def begin(self, transport: Any) -> None:
         super().begin(transport)
-        self.engine.runtime.schedule(self, min(self.interval, self.patience, self.look))
+        self.engine.runtime.schedule(self, self._rest(self.patience))
 
     def park(self) -> None:
         """A response that went on is over: wait for the next request."""
@@ -139,11 +139,6 @@ class OlderSession(Session):
         pause = self.engine.config.disconnect_delay
         return self.delay if pause is None else pause
 
-    @property
-    def look(self) -> float:
-        """Seconds between two looks at it, at most; what carries it may change meanwhile."""
-        return min(self.pause, self.engine.config.polling_duration)
-
     def beat(self) -> bool:
         """Send a heartbeat; returns whether an answer is expected."""
         asked: bool = self.transport.ping()
@@ -151,7 +146,11 @@ class OlderSession(Session):
 
     def tick(self, now: float) -> float | None:
         rest = self._polls(now) if self.transport is self.held else self._beats(now)
-        return None if rest is None else min(rest, self.look)
+        return None if rest is None else self._rest(rest)
+
+    def _rest(self, rest: float) -> float:
+        """Seconds until the next look: a poll may come, or another transport, before it."""
+        return min(rest, self.pause, self.interval, self.engine.config.polling_duration)
 
     def _polls(self, now: float) -> float | None:
         held = self.held
