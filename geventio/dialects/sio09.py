@@ -20,7 +20,7 @@ from ..core.client import CLIENT_LEAVES
 from ..core.session import FORCED_SERVER_CLOSE, PARSE_ERROR, TRANSPORT_CLOSE
 from ..core.socket import Socket
 from ..errors import HTTPError, ProtocolError
-from ..protocol import sio09, socketio
+from ..protocol import hixie, sio09, socketio
 from ..protocol.http import parse_query
 from ..protocol.sio09 import Packet, decode, encode_payload, event_of, rewrite
 from ..protocol.websocket import text_frame
@@ -183,6 +183,7 @@ class Sio09Door(Door):
     """The URLs below the server's own path that go on with a number."""
 
     frames = Framed(rewrite, lambda packet: text_frame(packet.encode()))
+    old_frames = Framed(rewrite, lambda packet: hixie.text_frame(packet.encode()))
     page = StreamForm(rewrite, sio09.htmlfile_chunk, PAGE)
 
     def __init__(self, engine: Any) -> None:
@@ -285,7 +286,7 @@ class Sio09Door(Door):
             session.stage = USED
             return session
 
-        return Upgrade(find, self.frames, opens=False)
+        return Upgrade(find, self.frames, old_frames=self.old_frames, opens=False)
 
     def _post(self, request: Request, transport: str, session: Session1 | None, body: bytes
               ) -> Reply:
