@@ -11,6 +11,10 @@ from .harness import driver, outcome_of
 
 #: Dialects whose clients the tests have written themselves, for want of a library that runs here.
 VISITORS = {
+    'sio09': ['htmlfile', 'jsonp-polling'],
+    'sio06': ['websocket', 'flashsocket', 'xhr-polling', 'jsonp-polling', 'xhr-multipart',
+              'htmlfile'],
+    'dojox': ['websocket', 'long-poll'],
     'plain': ['websocket'],
     'sse': ['eventsource'],
 }
