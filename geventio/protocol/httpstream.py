@@ -18,6 +18,20 @@ def chunk(data: bytes) -> bytes:
     return b'%x\r\n%b\r\n' % (len(data), data) if data else b''
 
 
+def content_size(chunks: bytes, start: int = 0) -> int:
+    """Bytes of content in whole chunks, as :func:`chunk` makes them.
+
+    :param start: where the first one begins.
+    """
+    size = 0
+    while start < len(chunks):
+        end = chunks.index(b'\r\n', start)
+        length = int(chunks[start:end], 16)
+        size += length
+        start = end + length + 4
+    return size
+
+
 def stream_head(headers: Sequence[tuple[str, str]], chunked: bool) -> bytes:
     """The head of a 200 after which the connection ends, at the latest.
 

@@ -23,7 +23,7 @@ from ..protocol.http import (
     parse_query,
     response,
 )
-from ..protocol.httpstream import LAST_CHUNK, chunk, stream_head
+from ..protocol.httpstream import chunk, stream_head
 from ..transports.streaming import StreamTransport
 from .doors import Reading
 from .exchange import Exchange
@@ -81,11 +81,9 @@ class LoopExchange(Exchange):
         gateway = self.connection.gateway
         runtime: Any = gateway.engine.runtime
         transport = StreamTransport(session, sock, runtime, encoding,
-                                    gateway.config.max_outbox_size, watcher, budget,
-                                    LAST_CHUNK if chunked else b'')
+                                    gateway.config.max_outbox_size, watcher, budget, chunked)
         head = stream_head([*form.headers, *self.extra], chunked)
-        runtime.push(transport, head + (chunk(prelude) if chunked else prelude))
-        transport.watch()
+        transport.start(head + (chunk(prelude) if chunked else prelude))
         return transport
 
     def upgrade(self, agreed: Any, start: Callable[..., Any]) -> None:

@@ -69,8 +69,7 @@ class WSGIExchange(Exchange):
                ) -> PipeTransport:
         gateway = self._gateway
         pipe = PipeTransport(session, gateway.engine.runtime, form.plain,
-                             gateway.config.max_outbox_size, budget)
-        pipe.out.append(prelude)
+                             gateway.config.max_outbox_size, prelude, budget)
         self._answer.set(_Streaming([*form.headers, *self.extra], pipe))
         return pipe
 

@@ -14,6 +14,7 @@ from typing import Any
 from gevent.event import Event
 
 from ..core.session import SLOW_CLIENT, TRANSPORT_CLOSE
+from ..protocol.httpstream import LAST_CHUNK, content_size
 from .connection import Connection
 from .queue import Queue
 
@@ -26,21 +27,31 @@ class StreamTransport(Connection):
     """A response that goes on, on a socket of its own.
 
     :param session: the session it carries.
-    :param budget: bytes after which the response ends; None for no such limit.
-    :param last: what ends the body.
+    :param budget: bytes of content after which the response ends; None for no such limit.
+    :param chunked: whether the body comes in chunks.
     """
 
-    __slots__ = ('_budget', '_last')
+    __slots__ = ('_budget', '_chunked', '_uncounted')
 
     name = 'streaming'
 
     def __init__(self, session: Any, sock: Any, runtime: Any, encoding: Any, limit: int,
-                 watcher: Any, budget: int | None, last: bytes) -> None:
+                 watcher: Any, budget: int | None, chunked: bool) -> None:
         super().__init__(sock, runtime, encoding, limit, watcher)
         self.session = session
         self._budget = budget
-        self._last = last
+        self._chunked = chunked
+        self._uncounted = 0
         self.send = self._sender()
+
+    def start(self, hello: bytes) -> None:
+        """Begin the response.
+
+        :param hello: its head and whatever else does not count for the budget.
+        """
+        self._uncounted = len(hello)
+        self.runtime.push(self, hello)
+        self.watch()
 
     def _readable(self) -> None:
         try:
@@ -59,12 +70,22 @@ class StreamTransport(Connection):
 
     def _counted(self, data: bytes) -> int:
         """``send`` of a response whose size is limited."""
-        assert self._budget is not None
-        if self._budget > 0 >= self._budget - len(data):
-            self.runtime.loop.run_callback(self._spent)
-        self._budget -= len(data)
+        self._count(data)
         sent: int = self.sock.send(data)
         return sent
+
+    def _queue(self, data: bytes) -> int:
+        if self._budget is not None:
+            self._count(data)
+        return super()._queue(data)
+
+    def _count(self, data: bytes) -> None:
+        start, self._uncounted = self._uncounted, 0
+        size = content_size(data, start) if self._chunked else len(data) - start
+        assert self._budget is not None
+        if self._budget > 0 >= self._budget - size:
+            self.runtime.loop.run_callback(self._spent)
+        self._budget -= size
 
     def _spent(self) -> None:
         """Enough for one response: the session waits for the next one."""
@@ -74,7 +95,7 @@ class StreamTransport(Connection):
     def close(self, code: int | None, reason: str) -> None:
         """End the response; what waits leaves first."""
         self.session = None
-        if self.sock is not None and self._say(self._last):
+        if self.sock is not None and self._say(LAST_CHUNK if self._chunked else b''):
             self.watch()
             self._await_end()
 
@@ -86,21 +107,23 @@ class PipeTransport:
     :param runtime: the loop and its services.
     :param encoding: how packets become pieces.
     :param limit: bytes that may wait behind the first piece that does.
-    :param budget: bytes after which the response ends; None for no such limit.
+    :param prelude: how the body begins.
+    :param budget: bytes behind that after which the response ends; None for no such limit.
     """
 
     name = 'streaming'
 
-    def __init__(self, session: Any, runtime: Any, encoding: Any, limit: int,
+    def __init__(self, session: Any, runtime: Any, encoding: Any, limit: int, prelude: bytes,
                  budget: int | None) -> None:
         self.session = session
         self.runtime = runtime
         self.encoding = encoding
         self.out: Any = Queue(self)
         self._limit = limit
-        self._budget = budget
+        self._budget = None if budget is None else budget + len(prelude)
         self._over = False
         self._ready = Event()
+        self.out.append(prelude)
 
     def writable(self) -> bool:
         return not self.out
