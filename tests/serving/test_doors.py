@@ -256,6 +256,29 @@ def test_a_stream_ends_at_its_limit_and_the_session_goes_on(serve):
     assert (body.decode() + rest).count('42["x"') == 3
 
 
+def test_only_packets_count_for_the_limit_of_a_stream(serve):
+    server = serve(response_limit=100)
+    tape = Tape(server)
+    first = tape.stream()
+    read_until(first, b'begin\n')
+    packet = b'42["0123"]\n'  # 11 bytes, in chunks of 16
+    for count in range(1, 11):
+        server.owner.emit('0123')
+        read_until(first, packet)
+        assert tape.sid in server.sessions
+        if count < 10:
+            assert server.sessions[tape.sid].transport.name == 'streaming', count
+    assert first.receive().body == b''
+    assert server.sessions[tape.sid].transport.name == 'polling'
+
+
+def test_a_session_that_begins_with_a_poll_may_be_refused(serve):
+    server = serve()
+    server.owner.on('connect', lambda sid, environ: False)
+    assert server.connection().request('GET', '/tape/new').status == 200
+    server.settle()
+
+
 def test_a_streaming_reader_that_does_not_read_is_closed_alone(serve):
     server = serve(max_outbox_size=100_000, response_limit=1_000_000_000)
     tape = Tape(server)
