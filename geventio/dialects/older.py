@@ -70,6 +70,8 @@ class OlderSession(Session):
     texts: Texts
     #: Seconds it may be without an HTTP request, if ``disconnect_delay`` does not say.
     delay = 60.0
+    #: Close code and reason for a WebSocket that does not answer heartbeats.
+    silent = 1001, 'ping timeout'
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -128,6 +130,11 @@ class OlderSession(Session):
         return self.engine.config.ping_interval
 
     @property
+    def hold_time(self) -> float:
+        """Seconds a poll is held without news."""
+        return self.engine.config.polling_duration
+
+    @property
     def patience(self) -> float:
         """Seconds an answer to a heartbeat may take."""
         config = self.engine.config
@@ -155,7 +162,7 @@ class OlderSession(Session):
     def _polls(self, now: float) -> float | None:
         held = self.held
         if held.held:
-            rest: float = held.since + self.engine.config.polling_duration - now
+            rest: float = held.since + self.hold_time - now
             if rest > 0:
                 return rest
             held.release()
@@ -169,7 +176,7 @@ class OlderSession(Session):
         if self.waiting_since:
             rest = self.waiting_since + self.patience - now
             if rest <= 0:
-                self.engine.runtime.spread(self.end, PING_TIMEOUT, 1001, 'ping timeout')
+                self.engine.runtime.spread(self.end, PING_TIMEOUT, *self.silent)
                 return None
             return min(rest, self.interval)
         rest = self.heard + self.interval - now
