@@ -345,6 +345,8 @@ class ChunkedBody:
         return None
 
 
+_KEEP_ALIVE = 'Connection: keep-alive\r\n\r\n'
+_CLOSE = 'Connection: close\r\n\r\n'
 _OWN = frozenset({'content-length', 'transfer-encoding', 'connection'})
 _STATUS_LINES = {
     status.value: f'HTTP/1.1 {status.value} {status.phrase}\r\n' for status in HTTPStatus
@@ -360,8 +362,9 @@ def response(
     """Write a whole reply as one piece: status line, fields, body.
 
     Content-Length is added, also to a 204 (without it some browsers wait for a body), but never
-    to a 1xx. So is Connection, which therefore may only be given for a 1xx. A reply to HEAD needs
-    an empty ``body`` and ``keep_alive=False``.
+    to a 1xx, nor to a 304, where it would be that of another reply (RFC 9110 section 8.6).
+    Connection is added too, and may therefore only be given for a 1xx. A reply to HEAD needs an
+    empty ``body`` and ``keep_alive=False``.
 
     :param status: a registered status code; its phrase is the registered one.
     :param headers: (name, value) pairs, Latin-1.
@@ -388,12 +391,12 @@ def response(
         parts.append(f'{name}: {value}\r\n')
     if interim:
         parts.append('\r\n')
-    elif keep_alive:
-        parts.append(f'Content-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n')
     else:
-        parts.append(f'Content-Length: {len(body)}\r\nConnection: close\r\n\r\n')
+        if status != 304:
+            parts.append(f'Content-Length: {len(body)}\r\n')
+        parts.append(_KEEP_ALIVE if keep_alive else _CLOSE)
     head = ''.join(parts).encode('latin-1')
-    lines = len(parts) if interim else len(parts) + 2
+    lines = len(parts) if interim else len(parts) + 1
     if head.translate(None, _LEGAL) != b'\r\n' * lines:
         raise ValueError('control character in a header value')
     return head + body

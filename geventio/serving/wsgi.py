@@ -93,10 +93,11 @@ class WSGIExchange(Exchange):
     def give(self, start_response: StartResponse, status: int, headers: Headers, body: bytes
              ) -> list[bytes]:
         """Give a whole answer to the server."""
-        headers = [*headers, ('Content-Length', str(len(body)))]
+        if status != 304:
+            headers = [*headers, ('Content-Length', str(len(body)))]
         if status >= 400 or self._gateway.engine.stopping \
                 or self.headers.get('connection', '').lower() == 'close':
-            headers.append(('Connection', 'close'))
+            headers = [*headers, ('Connection', 'close')]
         start_response(f'{status} {HTTPStatus(status).phrase}', headers)
         return [body]
 

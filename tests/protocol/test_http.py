@@ -677,6 +677,8 @@ def test_replies_without_a_body():
     )
     assert response(100) == b'HTTP/1.1 100 Continue\r\n\r\n'
     assert b'\r\nContent-Length: 0\r\n' in response(204)
+    assert response(304, [('ETag', '"x"')]) == (
+        b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\nConnection: keep-alive\r\n\r\n')
     for status in (100, 101, 204, 304):
         with pytest.raises(ValueError):
             response(status, (), b'x')
