@@ -64,16 +64,13 @@ class Doors:
     def admit(self, exchange: Exchange, door: Door) -> bool:
         """Check a request's Origin and method; False when it was answered."""
         origins = self._gateway.origins
-        headers = exchange.headers
-        # Version 8 of WebSocket has a header of its own.
-        origin = headers.get('origin', headers.get('sec-websocket-origin'))
-        if origin is not None:
-            if not origins.allow(origin, exchange):
-                exchange.reply(*door.foreign(exchange))
-                return False
-            exchange.extra += origins.headers(origin)
+        origin = door.origin(exchange)
+        if origin is not None and not origins.allow(origin, exchange):
+            exchange.reply(*door.foreign(exchange))
+            return False
+        exchange.extra += origins.headers(origin)
         if exchange.method == 'OPTIONS':
-            exchange.reply(*door.preflight(exchange, origins.preflight(headers)))
+            exchange.reply(*door.preflight(exchange, origins.preflight(exchange.headers)))
             return False
         if exchange.method not in ('GET', 'POST', 'HEAD'):
             exchange.reply(405, [('Allow', 'GET, POST, OPTIONS')], b'')

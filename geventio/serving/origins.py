@@ -50,11 +50,11 @@ class Origins:
         return False
 
     def headers(self, origin: str | None) -> list[tuple[str, str]]:
-        """The CORS headers of an answer to an allowed origin."""
+        """The CORS headers of an answer to an allowed origin, or to one that is not known."""
+        if self._allowed == '*' and (origin is None or not self._credentials):
+            return [('Access-Control-Allow-Origin', '*')]
         if origin is None or self._allowed is None or self._allowed == ():
             return []
-        if self._allowed == '*' and not self._credentials:
-            return [('Access-Control-Allow-Origin', '*')]
         headers = [('Access-Control-Allow-Origin', origin), ('Vary', 'Origin')]
         if self._credentials:
             headers.append(('Access-Control-Allow-Credentials', 'true'))

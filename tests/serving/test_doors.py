@@ -364,6 +364,31 @@ def test_a_foreign_origin_is_refused_before_any_state(serve):
     assert not server.sessions
 
 
+@pytest.mark.parametrize(('site', 'referer', 'status'), [
+    ('cross-site', 'http://evil.example/page', 403),
+    ('cross-site', 'http://evil.example', 403),
+    ('same-site', '', 403),
+    ('cross-site', 'http://page.example/a?b', 200),
+    ('same-site', 'http://page.example', 200),
+    ('same-origin', 'http://evil.example/', 200),
+    ('none', '', 200),
+])
+def test_what_other_sites_fetch_without_origin_is_judged_by_the_referer(
+        serve, site, referer, status):
+    server = serve(cors_allowed_origins='http://page.example')
+    headers = [('Sec-Fetch-Site', site), ('Referer', referer)]
+    response = server.connection().request('GET', '/tape/new', headers=headers)
+    assert response.status == status
+    assert len(server.sessions) == (status == 200)
+
+
+def test_an_answer_to_an_unknown_page_is_for_all_if_all_are_allowed(serve):
+    server = serve(cors_allowed_origins='*')
+    headers = server.connection().request('GET', '/tape/new').headers
+    assert headers['access-control-allow-origin'] == '*'
+    assert 'access-control-allow-credentials' not in headers
+
+
 def test_an_allowed_origin_gets_cors_headers(serve):
     server = serve(cors_allowed_origins='http://page.example')
     page = [('Origin', 'http://page.example')]
