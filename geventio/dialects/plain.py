@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import HTTPError, ProtocolError
 from ..protocol import hixie
-from ..protocol.canonical import only_text, take_apart
+from ..protocol.canonical import Parts, only_text, take_apart
 from ..protocol.jsontext import loads_at
 from ..protocol.socketio import EVENT, Encoded
 from ..protocol.websocket import text_frame
@@ -26,8 +26,11 @@ SUBPROTOCOL = 'geventio.events'
 def rewrite(packets: Encoded) -> str:
     """A plain client's message of a packet: ``["event",...args]``, or the text of ``message``."""
     parts = take_apart(packets)
-    if parts is None or parts.type != EVENT:
-        return ''
+    return '' if parts is None or parts.type != EVENT else text_of(parts)
+
+
+def text_of(parts: Parts) -> str:
+    """The text message that stands for an event."""
     if parts.name == 'message' and (text := only_text(parts.args)) is not None:
         return text
     return f'[{parts.name_json},{parts.args}]' if parts.args else f'[{parts.name_json}]'

@@ -15,7 +15,7 @@ from typing import Any
 from ..config import ENGINE_DIALECTS
 from ..core.engine import Engine
 from ..core.session import GONE
-from ..dialects import plain, sio06, sio09, sse
+from ..dialects import plain, sio06, sio09, sockjs, sse
 from ..dialects.door import TEXT, Door, Hold, Replay, Reply, Stream, Upgrade
 from ..errors import HTTPError, ProtocolError
 from ..transports.hixie import HixieTransport
@@ -35,6 +35,7 @@ DOORS: dict[str, Callable[[Engine], Door]] = {
     'sio09': sio09.Sio09Door,
     'sio06': sio06.Sio06Door,
     'websocket': plain.WebSocketDoor,
+    'sockjs': sockjs.SockJSDoor,
     'sse': sse.EventStreamDoor,
 }
 
