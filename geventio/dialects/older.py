@@ -157,7 +157,7 @@ class OlderSession(Session):
 
     def _rest(self, rest: float) -> float:
         """Seconds until the next look: a poll may come, or another transport, before it."""
-        return min(rest, self.pause, self.interval, self.engine.config.polling_duration)
+        return min(rest, self.pause, self.interval, self.hold_time)
 
     def _polls(self, now: float) -> float | None:
         held = self.held
