@@ -206,7 +206,7 @@ class WSGIDoor:
         if isinstance(answer, _Upgrading):
             return self._upgrade(environ, start_response, exchange, *answer)
         if isinstance(answer, _Streaming):
-            start_response('200 OK', answer.headers)
+            start_response('200 OK', [*answer.headers, ('Connection', 'close')])
             return self._pieces(environ, answer.pipe)
         return exchange.give(start_response, *answer)
 
