@@ -26,13 +26,15 @@ SUBPROTOCOL = 'geventio.events'
 def rewrite(packets: Encoded) -> str:
     """A plain client's message of a packet: ``["event",...args]``, or the text of ``message``."""
     parts = take_apart(packets)
-    return '' if parts is None or parts.type != EVENT else text_of(parts)
-
-
-def text_of(parts: Parts) -> str:
-    """The text message that stands for an event."""
+    if parts is None or parts.type != EVENT:
+        return ''
     if parts.name == 'message' and (text := only_text(parts.args)) is not None:
         return text
+    return array_of(parts)
+
+
+def array_of(parts: Parts) -> str:
+    """An event as the text of a JSON array, ``["event",...args]``."""
     return f'[{parts.name_json},{parts.args}]' if parts.args else f'[{parts.name_json}]'
 
 

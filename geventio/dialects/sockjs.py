@@ -32,6 +32,7 @@ from ..core.session import (
     TRANSPORT_CLOSE,
 )
 from ..errors import HTTPError, ProtocolError
+from ..protocol import hixie
 from ..protocol import sockjs as codec
 from ..protocol.canonical import take_apart
 from ..protocol.socketio import CONNECT, EVENT, Encoded
@@ -39,7 +40,7 @@ from ..protocol.websocket import text_frame
 from .door import TEXT, Door, Headers, Hold, Outcome, Reply, Request, Stream, StreamForm, Upgrade
 from .farewells import Farewells
 from .older import Framed, OlderSession, Texts
-from .plain import PlainClient, WebSocketDoor, text_of
+from .plain import PlainClient, WebSocketDoor, array_of
 from .plain import rewrite as rewrite_plain
 
 #: Seconds for which browsers may keep the iframe page and the answers to OPTIONS.
@@ -68,7 +69,7 @@ def rewrite(packets: Encoded) -> str:
     if parts is None:
         return ''
     if parts.type == EVENT:
-        return codec.quote(text_of(parts))
+        return codec.quote(codec.rewrite(parts.name, parts.args, array_of(parts)))
     return codec.OPEN if parts.type == CONNECT else ''
 
 
@@ -112,6 +113,12 @@ class SocketSession(OlderSession):
     def pause(self) -> float:
         """There is no time without a WebSocket."""
         return self.interval
+
+    def beat(self) -> bool:
+        if super().beat():
+            return True
+        self.write(codec.HEARTBEAT)  # the drafts have no ping
+        return False
 
     def end(self, reason: str, code: int | None = 1000, text: str = '') -> None:
         if self.closed is None:
@@ -240,6 +247,7 @@ class SockJSDoor(Door):
     """All URLs below ``sockjs_path``."""
 
     frames = Framed(rewrite, lambda packet: text_frame(_frame(packet).encode()))
+    old_frames = Framed(rewrite, lambda packet: hixie.text_frame(_frame(packet).encode()))
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
@@ -286,8 +294,10 @@ class SockJSDoor(Door):
         if page is not None:
             return page(self, request)
         if what in _SOCKETS:
-            kind, frames = _RAW if what == 'raw' else (SocketSession, self.frames)
-            return Upgrade(lambda: self.open(kind, request), frames)
+            kind: type[OlderSession] = RawSession if what == 'raw' else SocketSession
+            door = WebSocketDoor if what == 'raw' else self
+            return Upgrade(lambda: self.open(kind, request), door.frames,
+                           old_frames=door.old_frames)
         self.allow('polling')
         if what in ('xhr_send', 'jsonp_send'):
             return self._send(request, route, body or b'')
@@ -358,7 +368,6 @@ class SockJSDoor(Door):
 
 _PAGES = {'greeting': SockJSDoor._greeting, 'info': SockJSDoor._info,
           'iframe': SockJSDoor._iframe}
-_RAW = RawSession, WebSocketDoor.frames
 
 
 def _way(transport: str, request: Request) -> Way:
