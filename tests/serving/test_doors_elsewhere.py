@@ -20,7 +20,7 @@ from .support import PATIENCE, Poller, Process, served, trusting, trusting_threa
 from .test_gunicorn import BOUND, WORKERS, gunicorn
 from .test_tls import certificate  # noqa: F401  a fixture
 
-DIALECTS = ['eio4', 'websocket', 'sse']
+DIALECTS = ['eio4', 'websocket', 'sse', 'sockjs']
 
 
 class Listener:
@@ -52,17 +52,17 @@ class Listener:
 
 
 @contextlib.contextmanager
-def server_of(kind: str, folder: Path, cert: Any) -> Iterator[Process]:
+def server_of(kind: str, folder: Path, cert: Any, **options: Any) -> Iterator[Process]:
+    options['dialects'] = DIALECTS
     if kind in WORKERS:
-        with gunicorn(folder, kind, dialects=DIALECTS) as running:
+        with gunicorn(folder, kind, **options) as running:
             yield running
     elif kind == 'tls':
         key, certificate = cert
-        with served(folder, dialects=DIALECTS,
-                    run={'keyfile': key, 'certfile': certificate}) as running:
+        with served(folder, run={'keyfile': key, 'certfile': certificate}, **options) as running:
             yield running
     else:
-        with served(folder, server=kind, dialects=DIALECTS) as running:
+        with served(folder, server=kind, **options) as running:
             yield running
 
 
@@ -97,6 +97,33 @@ def test_a_websocket_and_a_stream(
             assert again.next() is None
             assert server.ended(BOUND) == 0
         again.close()
+        server.clean_log()
+
+
+@pytest.mark.parametrize('kind', ['run', 'tls', 'pywsgi', 'geventio', 'gevent-websocket', *WORKERS])
+def test_polls_and_responses_that_end(
+    kind: str, tmp_path: Path, certificate: Any  # noqa: F811
+) -> None:
+    options = {'ping_interval': 0.5, 'response_limit': 50}
+    with server_of(kind, tmp_path, certificate, **options) as server, \
+            contextlib.ExitStack() as stack:
+        def ask(method: str, what: str, body: str | None = None) -> http.client.HTTPResponse:
+            connection = http.client.HTTPConnection('127.0.0.1', server.port, timeout=PATIENCE) \
+                if kind != 'tls' else http.client.HTTPSConnection(
+                    '127.0.0.1', server.port, timeout=PATIENCE, context=trusting())
+            stack.callback(connection.close)
+            connection.request(method, f'/sockjs/0/name/{what}', body)
+            return stack.enter_context(connection.getresponse())
+
+        assert ask('POST', 'xhr').read() == b'o\n'
+        assert ask('POST', 'xhr').read() == b'a["[\\"ready\\"]"]\n'
+        assert ask('POST', 'xhr').read() == b'h\n'
+        stream = ask('GET', 'eventsource')
+        beat = b'data: h\r\n\r\n'
+        assert stream.read(2 + len(beat)) == b'\r\n' + beat
+        assert ask('POST', 'xhr').read() == b'c[2010,"Another connection still open"]\n'
+        assert stream.read() == 4 * beat
+        assert ask('POST', 'xhr_send', '["[\\"echo\\"]"]').status == 204
         server.clean_log()
 
 
