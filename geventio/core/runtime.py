@@ -42,8 +42,8 @@ class DialectEncoding(Encoding, Protocol):
 class Transport(Protocol):
     """One way to a client. ``out`` is what waits to be written in this loop turn.
 
-    ``out`` is None, one item, or a list; a transport that does more than wait on arrival keeps
-    an object with ``append`` there for good.
+    ``out`` is None or a list of items; a transport that does more than wait on arrival keeps an
+    object with ``append`` there for good.
     """
 
     name: str

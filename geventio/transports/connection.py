@@ -140,8 +140,7 @@ class Connection:
     def _say(self, last: bytes) -> bool:
         """Send what waits, and ``last`` behind it; False if the connection is gone."""
         out, self.out = self.out, None
-        data = last if out is None else b''.join([*([out] if isinstance(out, bytes) else out),
-                                                  last])
+        data = last if out is None else b''.join([*out, last])
         try:
             sent = self.send(data)
             if sent != len(data):

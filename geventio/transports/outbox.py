@@ -42,12 +42,10 @@ class Outbox:
         """Queue one item for one transport."""
         out = transport.out
         if out is None:
-            transport.out = item
+            transport.out = [item]
             self._dirty.append(transport)
             if not self._planned:
                 self._plan()
-        elif out.__class__ is bytes:
-            transport.out = [out, item]
         else:
             out.append(item)
 
@@ -63,10 +61,8 @@ class Outbox:
                 known = encoding
             out = transport.out
             if out is None:
-                transport.out = item
+                transport.out = [item]
                 add(transport)
-            elif out.__class__ is bytes:
-                transport.out = [out, item]
             else:
                 out.append(item)
         if self._dirty and not self._planned:
@@ -120,16 +116,15 @@ class Outbox:
 def _send(transports: list[Any]) -> None:
     for transport in transports:
         out = transport.out
-        if out is None or out.__class__ is not bytes and out.__class__ is not list:
+        if out.__class__ is not list:
             continue  # closed meanwhile
         transport.out = None
-        if out.__class__ is list:
-            out = _join(out)
+        data = _join(out)  # a single item is not copied
         try:
-            sent = transport.send(out)
-            if sent != len(out):
-                transport.blocked(memoryview(out)[sent:])
+            sent = transport.send(data)
+            if sent != len(data):
+                transport.blocked(memoryview(data)[sent:])
         except BlockingIOError:
-            transport.blocked(out)
+            transport.blocked(data)
         except OSError:
             transport.lost()
