@@ -63,7 +63,10 @@ class Event:
         else:
             if self.ack is not None:
                 self.answer(result)
-        done(self)
+        if self.load is False:  # nobody has counted it
+            self.load = None
+        else:
+            done(self)
 
     def call(self) -> Any:
         """Call the handler; the ways of Socket.IO without Flask: ``handler(sid, *args)``."""

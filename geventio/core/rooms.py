@@ -102,8 +102,8 @@ class Rooms:
         if rooms is None:
             chosen = self.sockets.values()
         elif len(rooms) == 1:
-            for room in rooms:
-                chosen = self.find(room)
+            (room,) = rooms
+            chosen = self.members.get(room) or self.find(room)
         else:
             chosen = self._union(rooms)
         if except_:

@@ -49,21 +49,25 @@ def emit(event: Any, *args: Any, namespace: str | None = None,
     current = current_event()
     if to is None:
         to = room
-    if to is None and not broadcast:
-        to = current.default_target
+        if to is None and not broadcast:
+            to = current.default_target
     if callback is None and except_ is None and skip_sid is None and include_self \
-            and namespace is None:
+            and namespace is None and timeout is None:
         # What handlers do most, without a detour.
         socket = current.socket
+        namespace = current.nsp
         if socket is not None and to is socket.sid and not volatile \
-                and current.nsp == socket.namespace.name:
+                and namespace == socket.namespace.name:
             packets = socket.namespace.packets(event, flat(args))
             runtime = current.server.runtime
             if runtime.here():
                 socket.send(packets)
             else:
                 runtime.post(socket.send, packets)
-            return
+        else:
+            current.server.emit_to(None if to is None else as_rooms(to), (), namespace, event,
+                                   flat(args), volatile, local)
+        return
     if not include_self and current.socket is not None:
         skip_sid = (*as_rooms(skip_sid, 'skip_sid'), current.sid)
     current.server.emit_args(event, flat(args), to, skip_sid, namespace or current.nsp,

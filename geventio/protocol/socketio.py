@@ -130,6 +130,8 @@ def check_event(data: Any) -> None:
         raise ProtocolError('an event name must be a string or a number')
 
 
+_HEADS: Final = tuple(f'4{type}' for type in range(BINARY_ACK + 1))
+
 #: A packet as transport packets: one text, or several that belong together.
 Encoded: TypeAlias = 'str | list[str | bytes]'
 
@@ -140,12 +142,13 @@ def encode(encoder: Encoder | OtherJSON, type: int, nsp: str, id: int | None, da
     :param data: what :class:`~geventio.protocol.jsontext.Encoder` can write; None for none.
     """
     text, attachments = ('', ()) if data is None else encoder.encode(data)
-    prefix = '' if nsp == '/' else nsp + ','
-    number = '' if id is None else str(id)
+    if nsp != '/':
+        text = f'{nsp},{text}' if id is None else f'{nsp},{id}{text}'
+    elif id is not None:
+        text = f'{id}{text}'
     if attachments:
-        binary = type + (BINARY_EVENT - EVENT)
-        return [f'4{binary}{len(attachments)}-{prefix}{number}{text}', *attachments]
-    return f'4{type}{prefix}{number}{text}'
+        return [f'{_HEADS[type + BINARY_EVENT - EVENT]}{len(attachments)}-{text}', *attachments]
+    return _HEADS[type] + text
 
 
 def join_attachments(packet: Packet, attachments: list[bytes]) -> None:

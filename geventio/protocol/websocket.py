@@ -65,11 +65,14 @@ _WIRE_CODES = frozenset(set(CloseCode) - {1005, 1006, 1015})
 # -- outgoing frames --------------------------------------------------------------------------
 
 
+_medium_head = struct.Struct('!BBH').pack
+
+
 def _head(first: int, size: int, mask_bit: int = 0) -> bytes:
     if size < 126:
         return bytes((first, mask_bit | size))
     if size < 65_536:
-        return struct.pack('!BBH', first, mask_bit | 126, size)
+        return _medium_head(first, mask_bit | 126, size)
     return struct.pack('!BBQ', first, mask_bit | 127, size)
 
 
@@ -81,6 +84,8 @@ def text_frame(payload: bytes) -> bytes:
     size = len(payload)
     if size < 126:
         return _SHORT_TEXT[size] + payload
+    if size < 65_536:
+        return _medium_head(0x80 | OP_TEXT, 126, size) + payload
     return _head(0x80 | OP_TEXT, size) + payload
 
 

@@ -158,13 +158,25 @@ class Server(SocketIOServer, WSGIDoor):
             as_callback(callback)
             self._ask(event, args, rooms, left_out, namespace, callback, local, timeout)
             return
+        self.emit_to(rooms, left_out, namespace, event, args, volatile, local)
+
+    def emit_to(self, rooms: tuple[Any, ...] | None, except_: tuple[Any, ...], namespace: str,
+                event: Any, args: tuple[Any, ...], volatile: bool, local: bool) -> None:
+        """Send an event that nobody answers; the arguments are checked but for the event's.
+
+        :raises ValueError: see :meth:`emit_args`; likewise TypeError.
+        """
         # Encoded here: the caller may change the data as soon as this returns.
         parcel = Parcel(self.packets(namespace, event, args))
-        self.act(self._broadcast, namespace, parcel, rooms, left_out, volatile, local)
+        runtime = self.runtime
+        if runtime is None or runtime.here():
+            self._broadcast(namespace, parcel, rooms, except_, volatile, local)
+        else:
+            runtime.post(self._broadcast, namespace, parcel, rooms, except_, volatile, local)
 
     def _broadcast(self, namespace: str, parcel: Parcel, rooms: tuple[Any, ...] | None,
                    except_: tuple[Any, ...], volatile: bool, local: bool) -> None:
-        space = self._find(namespace)
+        space = self.namespaces.get(namespace) or self._find(namespace)
         if space is not None:
             space.adapter.broadcast(parcel, rooms, except_, volatile, local)
 

@@ -60,7 +60,7 @@ class Workers:
     def _work(self, first: list[Any]) -> None:
         job = first.pop()
         me = getcurrent()
-        back = self._hub.switch
+        back = greenlet.switch.__get__(self._hub)  # Hub.switch() first asks for switch_out
         copy = self._base.copy
         idle = self._idle
         try:
