@@ -33,6 +33,7 @@ MAX_DEPTH = 256
 LONG = 8192
 FEW = 64
 
+_WINDOW = 512  # characters that are counted behind each one found
 _TOO_LARGE = 2.0 ** 63
 
 _join = ''.join
@@ -78,8 +79,8 @@ def _count(text: str, character: str, most: int) -> int:
     total = 0
     at = text.find(character)
     while at >= 0 and total <= most:
-        total += text.count(character, at, at + 4096)
-        at = text.find(character, at + 4096)
+        total += text.count(character, at, at + _WINDOW)
+        at = text.find(character, at + _WINDOW)
     return total
 
 

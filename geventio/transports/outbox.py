@@ -55,10 +55,9 @@ class Outbox:
         known = item = None
         for socket in sockets:
             transport = socket.transport
-            encoding = transport.encoding
-            if encoding is not known:
-                item = parcel.item(encoding)
-                known = encoding
+            if transport.encoding is not known:
+                known = transport.encoding
+                item = parcel.item(known)
             out = transport.out
             if out is None:
                 transport.out = [item]
