@@ -23,9 +23,9 @@ from .crowd_program import CONNECT, REQUEST, masked
 from .inside import Pair, Peer
 from .measuring import Calls, in_loop, new_greenlets
 
-#: Calls of Python functions, today's figures and 15 percent: an echo that is acknowledged, and a
-#: client from its first byte until it is in ``/``.
-CALLS = {'echo': (24, 28), 'connect': (115, 132)}
+#: Calls of Python functions, today's figures and 15 percent: an echo that is acknowledged, an event
+#: that goes on to a room of 20, and a client from its first byte until it is in ``/``.
+CALLS = {'echo': (25, 28), 'room': (37, 42), 'connect': (115, 132)}
 #: Blocks of memory an event takes while its handler runs: 10 to 12, and 18 since Python 3.12.
 EVENT_BLOCKS = 14 if sys.version_info < (3, 12) else 21
 
@@ -70,6 +70,10 @@ def flask_server():
         for number in range(3):
             emit('news', number)
         emit('news', 'to all', to='all')
+
+    @socketio.on('say')
+    def say(data):
+        emit('said', data, to='all')
 
     @socketio.on('slow')
     def slow():
@@ -224,6 +228,26 @@ def test_calls_for_an_echo(served):
     pair.close()
     until(lambda: not served.server.engine.sessions)
     within('echo', found)
+
+
+def test_calls_for_an_event_to_a_room(served):
+    served.add(19)
+    calls = profiled(served)
+    pair = joined(served)
+    question = masked('42["say",{"text":"hello"}]')
+
+    def say(times):
+        with calls.counting():
+            assert b'["on"]' in pair.ask(PROFILE)
+            before = calls.total
+            for _ in range(times):
+                assert b'42["said",{"text":"hello"}]' in pair.ask(question)
+            return calls.total - before
+
+    found = calls_of(say, 20, 220)
+    pair.close()
+    until(lambda: len(served.server.engine.sessions) == 19)
+    within('room', found)
 
 
 def test_calls_for_a_connect(served):
