@@ -7,7 +7,7 @@ tells the pages apart (cross-site WebSocket hijacking). It is checked before any
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..config import Config
 from ..core.registry import takes
@@ -40,7 +40,7 @@ class Origins:
                 return bool(allowed(origin, exchange.handshake().environ()))
             return bool(allowed(origin))
         own = _own(exchange.headers, exchange.secure) if allowed is None else allowed
-        if _plain(origin) in [_plain(o) for o in own]:
+        if _plain(origin) in [_plain(o) for o in own] or _is_bare(origin, own):
             return True
         if origin not in self._told and len(self._told) < 100:
             self._told.add(origin)
@@ -85,6 +85,14 @@ def _own(headers: Mapping[str, str], secure: bool) -> list[str]:
     if scheme:
         schemes.append(scheme.split(',')[0].strip().lower())
     return [f'{scheme}://{host}' for scheme in schemes for host in hosts]
+
+
+def _is_bare(origin: str, own: Iterable[str]) -> bool:
+    """Whether it is an allowed origin without its scheme.
+
+    The WebSocket client of Node's first years sends that; browsers send a scheme or ``null``.
+    """
+    return origin not in ('', 'null') and origin in [o.partition('://')[2] for o in own]
 
 
 def _plain(origin: str) -> str:

@@ -538,7 +538,8 @@ def test_a_closed_session_takes_no_post(server):
 
 FOREIGN = (
     'http://evil.example', 'https://evil.example', 'null', 'file://', 'http://hostile.test:81',
-    'http://hostile.test.evil.example', 'http://hostile.test@evil.example', 'evil', '*',
+    'http://hostile.test.evil.example', 'http://hostile.test@evil.example', 'evil', '*', '',
+    'hostile.test:81', '//hostile.test',
     'http://evil.example/http://hostile.test', '__proto__', 'http://hostile.test, http://evil.example',
 )  # fmt: skip
 
@@ -583,10 +584,17 @@ def test_control_characters_in_origin(server, origin):
         assert peer.reply().status == 400
 
 
-def test_own_origin_is_served(server):
-    reply = server.ask(head('GET', url(), {'Origin': 'http://hostile.test'}))
+@pytest.mark.parametrize('origin', ['http://hostile.test', 'hostile.test'])
+def test_own_origin_is_served(server, origin):
+    reply = server.ask(head('GET', url(), {'Origin': origin}))
     assert reply.status == 200
     server.sids.append(json.loads(reply.body[1:])['sid'])
+
+
+@pytest.mark.parametrize(('host', 'origin'), [('null', 'null'), ('', '')])
+def test_no_host_makes_these_its_own_origins(server, host, origin):
+    request = head('GET', url(), {'Host': host, 'Origin': origin})
+    assert server.ask(request).status == 400
 
 
 # -- HTTP that two readers could understand differently -------------------------------------
