@@ -130,6 +130,10 @@ def register(socketio: SocketIO, recorder: Recorder, namespace: str) -> None:
     def echo(*args: Any) -> tuple[Any, ...]:
         return args
 
+    @on('message', namespace=namespace)
+    def message(*args: Any) -> None:
+        emit('message', args)
+
     @on('quiet', namespace=namespace)
     def quiet(*args: Any) -> None:
         return None
