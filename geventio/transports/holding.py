@@ -64,13 +64,14 @@ class HeldTransport:
             self._say([])
 
     def _say(self, items: list[str]) -> None:
-        exchange, self._exchange = self._exchange, None
+        exchange, answer = self._exchange, self._answer
+        self._exchange = self._answer = None
         self.since = self.runtime.now()
-        exchange.reply(*self._answer(items))
+        exchange.reply(*answer(items))
 
     def _aborted(self) -> None:
         """The client gave up the poll that is held."""
-        self._exchange = None
+        self._exchange = self._answer = None
         self.since = self.runtime.now()
         self.session.aborted()
 
