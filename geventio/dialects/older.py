@@ -82,9 +82,11 @@ class OlderSession(Session):
     def receive(self, packet: str | bytes) -> None:
         """Take one packet of the dialect, or what a WebSocket brought. Runs in the loop.
 
+        Any packet is a sign of life, but puts no heartbeat off: clients that hear nothing give up,
+        however much they say.
+
         :raises ProtocolError: the session is then ended with ``parse error``.
         """
-        self.heard = self.engine.runtime.now()
         self.waiting_since = 0.0
         if packet.__class__ is not str:
             raise ProtocolError(f'binary data, which {self.dialect} does not have')
@@ -179,14 +181,14 @@ class OlderSession(Session):
                 self.engine.runtime.spread(self.end, PING_TIMEOUT, *self.silent)
                 return None
             return min(rest, self.interval)
-        rest = self.heard + self.interval - now
-        if rest > 0:
-            return rest
+        due = self.heard + self.interval
+        if due > now:
+            return due - now
+        self.heard = now
         if not self.beat():
-            self.heard = now
             return self.interval
         # A coarse timer's lateness is not the client's time; that of a stalled loop is.
-        self.waiting_since = max(self.heard + self.interval, now - COARSE)
+        self.waiting_since = max(due, now - COARSE)
         return min(self.patience, self.interval)
 
 

@@ -74,6 +74,8 @@ class Client1(OlderClient):
             socket = self.sockets.get(nsp)
             if socket is not None:
                 socket.acknowledged(found.id, found.data)  # type: ignore[arg-type]
+        elif kind == sio09.HEARTBEAT:
+            self.session.pong()
         elif kind == sio09.CONNECT:
             self._join(found, nsp)
         elif kind == sio09.DISCONNECT:

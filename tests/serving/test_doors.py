@@ -310,6 +310,15 @@ def test_websocket(serve):
     server.settle()
 
 
+def test_heartbeats_reach_a_client_that_talks(serve):
+    server = serve(ping_interval=0.1)
+    websocket = server.websocket(target='/tape/socket')
+    talking = gevent.spawn(lambda: [(websocket.send('x'), gevent.sleep(0.02)) for _ in range(30)])
+    assert [websocket.receive() for _ in range(4)][1:] == ['beat'] * 3
+    assert not talking.ready()
+    talking.kill()
+
+
 def test_a_websocket_that_is_silent_is_closed(serve):
     server = serve(ping_interval=0.1, ping_timeout=0.1)
     websocket = server.websocket(target='/tape/socket')
