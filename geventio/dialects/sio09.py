@@ -35,6 +35,7 @@ BAD_ORIGIN = 'handshake bad origin'
 ERROR = 'handshake error'
 
 NOOP = '8::'
+GOODBYE = '0::'
 #: "reconnect", for no reason that the protocol has a number for.
 START_ANEW = '7:::+0'
 
@@ -233,7 +234,7 @@ class Sio09Door(Door):
             return Reply(200, [TEXT])
         if transport in ('websocket', 'flashsocket'):
             self.allow('websocket')
-            return self._websocket(session)
+            return self._websocket(sid, session)
         if transport not in _ANSWERS:
             raise HTTPError(404, 'unknown transport')
         self.allow('polling')
@@ -281,10 +282,10 @@ class Sio09Door(Door):
 
     # -- transports ---------------------------------------------------------------------------
 
-    def _websocket(self, session: Session1 | None) -> Upgrade:
+    def _websocket(self, sid: str, session: Session1 | None) -> Upgrade:
         def find() -> Session1 | str:
             if session is None or session.closed is not None:
-                return sio09.RECONNECT
+                return GOODBYE if self.last_words.pop(sid, None) else sio09.RECONNECT
             session.stage = USED
             return session
 

@@ -546,6 +546,17 @@ def test_the_server_disconnects_between_two_polls(serve):
     assert late.hear() == '7:::1+0'
 
 
+def test_the_server_disconnects_before_the_first_transport(server):
+    polls, opens = sid_of(server), sid_of(server)
+    for sid in (polls, opens):
+        server.owner.disconnect(sid)
+    until(lambda: not server.sessions)
+    assert Poller(server, sid=polls).poll().body == payload('1::', '0::')
+    assert websocket(server, opens).receive_until_closed() == (['0::'], (1000, ''))
+    assert websocket(server, opens).receive_until_closed() == (['7:::1+0'], (1000, ''))
+    assert empty(server)
+
+
 def test_a_client_disconnects_over_polling(server):
     client = Poller(server).begin()
     client.say('1::/chat')
