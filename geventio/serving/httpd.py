@@ -23,6 +23,7 @@ from gevent.socket import socket as gevent_socket
 from greenlet import getcurrent
 
 from ..protocol.http import MAX_HEAD_SIZE, Request
+from . import flashpolicy
 from .gateway import Gateway
 from .handler import WebSocketHandler
 from .handshake import Environs
@@ -56,6 +57,9 @@ class Handler(WebSocketHandler):
         data = server.await_request(self.rfile)
         if not data:
             return None
+        if server.flash_policy and data.startswith(b'<'):
+            flashpolicy.converse(self.socket, self.rfile.read1, server.door.gateway.config)
+            return None
         if server.gateway is not None and server.ours(data):
             sock, self.socket = self.socket, None
             raw, early = take_off(sock, self.rfile)
@@ -81,6 +85,7 @@ class Server(WSGIServer):
     :param options: those of WSGIServer. Without ``spawn`` the greenlets have no limit.
     :ivar gateway: serves our path in the loop; None when requests must go through WSGI (TLS, or
         middleware around the door that has to see them).
+    :ivar flash_policy: whether Flash's question for a policy is answered.
     :ivar environs: makes the environs of what is served in the loop, and
     :ivar exchange_class: its exchanges.
     :ivar connections: what is in the loop.
@@ -97,6 +102,7 @@ class Server(WSGIServer):
         super().__init__(listener, application, **options)
         self.door = door
         self.gateway: Gateway | None = None
+        self.flash_policy = False
         self.access_log: Any = None if options.get('log', 'default') is None else self.log
         self.environs = Environs({})
         self.exchange_class: type[LoopExchange] = LoopExchange
@@ -121,7 +127,9 @@ class Server(WSGIServer):
         if door is None:
             return
         door.gateway.bind()
-        declared = door.gateway.config.environ_middleware
+        config = door.gateway.config
+        self.flash_policy = flashpolicy.wanted(config) and not self.ssl_enabled
+        declared = config.environ_middleware
         for cls in declared:
             if not any(name and only_rewrites(app, [cls]) for app, name in chain):
                 log.warning('environ_middleware names %s, which was not found around the '

@@ -19,10 +19,11 @@ import gevent
 from gevent import socket
 from gevent.event import Event
 
-from ..config import unknown_option
+from ..config import Config, unknown_option
 from ..core.session import SHUTTING_DOWN
 from ..errors import ConfigError
 from . import tls
+from .flashpolicy import PolicyServer
 from .httpd import BACKLOG, Server
 from .patching import warn_if_late
 from .wsgi import WSGIDoor
@@ -174,14 +175,18 @@ def run(owner: Any, app: Any, host: str, port: int, *, stop_timeout: float = STO
     over = owner._stopped = Event()
     owner.wsgi_server = server  # from here on stop() may come
     warn_if_late()
+    beside = None
     try:
         with _signals(over.set):
             try:
                 server.start()
+                beside = _answer_flash(server, door.gateway.config)
                 if started is not None:
                     started(server)
                 over.wait()
             finally:
+                if beside is not None:
+                    beside.stop(timeout=0)
                 shut_down(server, stop_timeout)
     except KeyboardInterrupt:  # before the handlers were there, or from a handler of its own
         pass
@@ -190,6 +195,20 @@ def run(owner: Any, app: Any, host: str, port: int, *, stop_timeout: float = STO
         path = unix_path(host, options.get('unix_socket'))
         if path is not None:
             remove_unix(path)
+
+
+def _answer_flash(server: Server, config: Config) -> PolicyServer | None:
+    """Serve ``flash_policy_port`` beside a server, if that is wanted and can be."""
+    if config.flash_policy_port is None or not isinstance(server.address, tuple):
+        return None
+    try:
+        listener = listen(server.address[0], config.flash_policy_port)
+    except OSError as error:
+        log.warning('nobody answers Flash clients on flash_policy_port: %s', error.strerror)
+        return None
+    beside = PolicyServer(listener, config, server.server_port)
+    beside.start()
+    return beside
 
 
 def stop(owner: Any) -> None:
