@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..core.session import PARSE_ERROR
+from ..core.session import GONE, PARSE_ERROR, SHUTTING_DOWN
 from ..errors import HTTPError, ProtocolError
 from ..protocol import hixie, sio06
 from ..protocol.sio06 import rewrite
@@ -125,6 +125,13 @@ class Sio06Session(OlderSession):
         """Tell a client that was let in its session id."""
         self.greeted = True
         self.write(sio06.encode(self.sid))
+
+    def end(self, reason: str, code: int | None = 1000, text: str = '') -> None:
+        if reason == SHUTTING_DOWN and self.transport.name == 'websocket':
+            # dojox.socket.Reconnect comes back from an accident only, not after a goodbye.
+            transport, self.transport = self.transport, GONE
+            transport.hang_up()
+        super().end(reason, code, text)
 
     @property
     def interval(self) -> float:

@@ -75,12 +75,13 @@ class HixieTransport(WebSocketTransport):
         return False
 
     def close(self, code: int | None, reason: str) -> None:
-        if self._draft == 75:  # no close frame will come
-            self._reader = None
-        super().close(code, reason)
+        if self._draft == 75:  # which has no close frame
+            self.hang_up()
+        else:
+            super().close(code, reason)
 
     def _goodbye(self, code: int | None, reason: str) -> bytes:
-        return CLOSE if self._draft == 76 else b''
+        return CLOSE
 
     def _release(self) -> None:
         super()._release()

@@ -141,6 +141,13 @@ class WebSocketTransport(Connection):
         if self._reader is not None:
             self.watch()
 
+    def hang_up(self) -> None:
+        """Send what waits and end the connection without a close frame, as if it had broken."""
+        self.session = self._reader = None
+        if self.sock is not None and self._say(b''):
+            self.watch()
+            self._await_end()
+
     def _goodbye(self, code: int | None, reason: str) -> bytes:
         return close_frame(code, reason)
 

@@ -534,6 +534,16 @@ def test_shutting_down(serve):
     server.settle()
 
 
+def test_a_restart_looks_like_an_accident_to_websockets(serve):
+    """After a clean end dojox.socket.Reconnect stays away."""
+    server = serve()
+    client = Wire(server)
+    server.owner.send('last')
+    server.owner.shutdown()
+    assert client.socket.receive_until_closed() == ([frame('last')], (None, None))
+    server.settle()
+
+
 def test_a_push_every_few_seconds_reaches_each_client(host):
     """What the guides of 2010 show: a loop in the server, a message to each client."""
     from flask import Flask
