@@ -39,10 +39,11 @@ class Poller:
         path = f'/socket.io/{self.transport}/{sid}/{1290000000000}'
         if self.transport == 'xhr-polling':
             answer = self.gets.request('GET', path)
-            assert answer.headers['content-type'] == 'text/plain; charset=UTF-8'
             assert answer.status == 200, answer.body
+            assert answer.headers['content-type'] == 'text/plain; charset=UTF-8'
             return answer.body.decode()
         answer = self.gets.request('GET', path + '/3')
+        assert answer.status == 200, answer.body
         assert answer.headers['content-type'] == 'text/javascript; charset=UTF-8'
         found = re.fullmatch(rb'io\.JSONP\[3\]\._\((".*")\);', answer.body)
         return json.loads(found[1])

@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..core.session import GONE, PARSE_ERROR, SHUTTING_DOWN
+from ..core.session import FORCED_SERVER_CLOSE, GONE, PARSE_ERROR, SHUTTING_DOWN
 from ..errors import HTTPError, ProtocolError
 from ..protocol import hixie, sio06
 from ..protocol.sio06 import rewrite
@@ -73,12 +73,13 @@ class Sio06Client(RootClient):
 class Sio06Session(OlderSession):
     """The session of a client of Socket.IO 0.6, or of dojox.socket.
 
+    :ivar door: where it came in.
     :ivar early: bodies that came with the request that opened it.
     :ivar greeted: whether it was let in, and told its id.
     :ivar refusal: why it was not.
     """
 
-    __slots__ = ('_echoes', '_number', 'early', 'greeted', 'refusal')
+    __slots__ = ('_echoes', '_number', 'door', 'early', 'greeted', 'refusal')
 
     dialect = 'Socket.IO 0.6'
     client_class = Sio06Client
@@ -133,6 +134,13 @@ class Sio06Session(OlderSession):
             transport.hang_up()
         super().end(reason, code, text)
 
+    def unsaid(self, packets: list[str]) -> None:
+        """Keep the last words of the server for one more poll."""
+        if packets and self.closed == FORCED_SERVER_CLOSE:
+            last_words = self.door.last_words
+            last_words[self.sid] = ''.join(packets)
+            self.engine.runtime.call_later(self.pause, last_words.pop, self.sid, None)
+
     @property
     def interval(self) -> float:
         return min(HEARTBEAT_INTERVAL, super().interval)
@@ -166,6 +174,11 @@ class Sio06Door(Door):
             sio06.MULTIPART_HEAD.encode()),
     }
 
+    def __init__(self, engine: Any) -> None:
+        super().__init__(engine)
+        #: Id of a session the server has ended -> frames that wait for one more poll.
+        self.last_words: dict[str, str] = {}
+
     def claims(self, path: str) -> bool:
         prefix = self.config.engine_path
         return path.startswith(prefix) and path[len(prefix):].partition('/')[0] in TRANSPORTS
@@ -178,23 +191,21 @@ class Sio06Door(Door):
             return Reply(405, [('Allow', 'GET, POST, OPTIONS')])
         if transport in WEBSOCKETS:
             return self._websocket(request, segments)
+        say = _script(segments) if transport == 'jsonp-polling' else _text
         session, _ = self._find(segments)
         if session is None:
+            if transport not in self.streams and (last := self._last_words(segments)):
+                return say(last)
             self._expect_new(segments)
             session = self._open(request)
         if transport in self.streams:
             return Stream(session, *self.streams[transport])
-        if transport == 'jsonp-polling':
-            index = next((part for part in reversed(segments)
-                          if part.isascii() and part.isdigit()), '0')
-            return Hold(session, self._answer(session, lambda frames: Reply(
-                200, _SCRIPT, sio06.jsonp_body(index, frames))))
-        return Hold(session, self._answer(session, _text))
+        return Hold(session, self._answer(session, say))
 
     def _websocket(self, request: Request, segments: list[str]) -> Outcome:
         self.allow('websocket')
         self._expect_new(segments)
-        return WebSocket(lambda: self.open(Sio06Session, request), self.frames,
+        return WebSocket(lambda: self._open(request), self.frames,
                          old_frames=self.old_frames)
 
     # -- sessions -----------------------------------------------------------------------------
@@ -211,6 +222,10 @@ class Sio06Door(Door):
                 return session, segments[place + 1:]
         return None, []
 
+    def _last_words(self, segments: list[str]) -> str:
+        """What a session had still to say when the server ended it; once."""
+        return next(filter(None, (self.last_words.pop(part, '') for part in segments)), '')
+
     def _expect_new(self, segments: list[str]) -> None:
         """The place of the id must be empty where no session was found.
 
@@ -221,6 +236,7 @@ class Sio06Door(Door):
 
     def _open(self, request: Request) -> Sio06Session:
         session: Sio06Session = self.open(Sio06Session, request)
+        session.door = self
         return session
 
     def _answer(self, session: Sio06Session, say: Callable[[str], Reply]
@@ -240,6 +256,8 @@ class Sio06Door(Door):
     def _post(self, request: Request, segments: list[str], body: bytes) -> Outcome:
         session, rest = self._find(segments)
         if session is None:
+            if not body and (last := self._last_words(segments)):
+                return _text(last)
             # dojox.socket with the URL of a session that is over begins a new one.
             if request.headers.get('pragma') != 'start-long-poll':
                 self._expect_new(segments)
@@ -279,3 +297,9 @@ class Sio06Door(Door):
 
 def _text(frames: str) -> Reply:
     return Reply(200, [TEXT, NO_STORE], frames.encode())
+
+
+def _script(segments: list[str]) -> Callable[[str], Reply]:
+    """The same for JSONP, whose index is the last number in the URL."""
+    index = next((part for part in reversed(segments) if part.isascii() and part.isdigit()), '0')
+    return lambda frames: Reply(200, _SCRIPT, sio06.jsonp_body(index, frames))

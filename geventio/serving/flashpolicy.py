@@ -1,8 +1,8 @@
 """Who answers Flash's question for a policy: the server's own port, and one more if wanted.
 
 The 23 bytes that ask are in ``protocol.flashpolicy``. On the server's own port they are met where
-a request that is not ours is recognised; here is what they are answered with, and the server of
-the option ``flash_policy_port``, which ``running`` starts.
+pywsgi would read a request; here is what they are answered with, and the server of the option
+``flash_policy_port``, which ``running`` starts.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from time import monotonic
 from typing import Any
 
 from ..errors import HTTPError
-from ..protocol.flashpolicy import awaited
 from ..protocol.http import (
     LINE_SIZE,
     MAX_HEAD_SIZE,
@@ -26,7 +25,6 @@ from ..protocol.http import (
 )
 from ..protocol.httpstream import chunk, stream_head
 from ..transports.streaming import StreamTransport
-from . import flashpolicy
 from .doors import Reading
 from .exchange import Exchange
 from .handshake import LoopHandshake
@@ -44,7 +42,6 @@ LINGER, LINGER_BYTES = 2.0, 4_000_000
 READ_SIZE = 65_536
 
 _READ, _WRITE = 1, 2
-_LESS_THAN = 0x3c
 _CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 _TEXT_HEAD = (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\n'
               b'Cache-Control: no-store\r\nContent-Length: %d\r\nConnection: keep-alive\r\n\r\n')
@@ -199,8 +196,6 @@ class HTTPConnection:
         """Serve the request that ``data`` begins with; returns what is behind it."""
         end = data.find(b'\r\n\r\n')
         ours = self._server.ours(data)
-        if ours is not True and data[0] == _LESS_THAN and self._server.flash_policy:
-            return self._take_question(data)
         if ours is False or ours is None and end >= 0:
             sock = self.release()
             self._server.hand_over(sock, self._address, data)
@@ -232,20 +227,6 @@ class HTTPConnection:
         else:
             self.gateway.get(exchange, target)
         return rest
-
-    def _take_question(self, data: bytes) -> bytes:
-        """Answer Flash's question for a policy, which is no HTTP."""
-        missing = awaited(data)
-        if missing is None:
-            self._refuse(HTTPError(400, 'bad request line'))
-        elif missing:
-            self._buffer = data
-            late = self._opened + flashpolicy.POLICY_TIMEOUT - monotonic()
-            self.gateway.engine.runtime.schedule(self, late)
-        else:
-            self._write(flashpolicy.answer(self.gateway.config, self._sock.getsockname()))
-            self._linger()
-        return b''
 
     def _take_other(self, exchange: LoopExchange, request: Request, rest: bytes) -> bytes:
         """Serve a request for a door."""

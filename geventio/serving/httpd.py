@@ -40,6 +40,9 @@ BACKLOG = 4096
 #: Seconds a client may take for the TLS handshake.
 TLS_HANDSHAKE_TIMEOUT = 10.0
 
+# No request begins with it. Flash's question for a policy does.
+_LESS_THAN = 0x3c
+
 # A request's path, as far as it is all there.
 _path_at = re.compile(rb'([^ ?\r\n]*)[ ?\r\n]').match
 
@@ -57,7 +60,7 @@ class Handler(WebSocketHandler):
         data = server.await_request(self.rfile)
         if not data:
             return None
-        if server.flash_policy and data.startswith(b'<'):
+        if server.asks_for_policy(data):
             flashpolicy.converse(self.socket, self.rfile.read1, server.door.gateway.config)
             return None
         if server.gateway is not None and server.ours(data):
@@ -156,7 +159,7 @@ class Server(WSGIServer):
             return True
         start = data.find(b' ', 0, 16) + 1
         if not start:
-            return None if len(data) < 16 else False
+            return None if len(data) < 16 and not self.asks_for_policy(data) else False
         prefix = self._prefix
         end = start + len(prefix)
         if len(data) > end:
@@ -165,6 +168,10 @@ class Server(WSGIServer):
         elif prefix.startswith(data[start:]):
             return None
         return self._has_door(data, start) if self.gateway.doors else False
+
+    def asks_for_policy(self, data: bytes) -> bool:
+        """Whether ``data`` begins as Flash's question for a policy, which is to be answered."""
+        return data[0] == _LESS_THAN and self.flash_policy
 
     def _has_door(self, data: bytes, start: int) -> bool | None:
         """Whether the path that begins at ``start`` belongs to a door; None if it has no end yet.

@@ -263,6 +263,17 @@ def test_a_body_over_the_limit(serve):
     assert page.sid in server.sessions
 
 
+def test_the_last_words_of_the_server(serve):
+    server = serve()
+    page = Page(server)
+    server.owner.send('goodbye')
+    until(lambda: server.sessions[page.sid].transport.out)
+    server.owner.disconnect(next(iter(server.owner.namespace('/').rooms.sockets)))
+    server.settle()
+    assert page.post().body == frame('goodbye').encode()
+    assert page.post().status == 404
+
+
 def test_a_handler_that_disconnects_the_page(serve):
     server = serve()
     server.owner.on('message', lambda sid, text: server.owner.disconnect(sid))

@@ -252,6 +252,23 @@ def test_posts_keep_a_session(serve):
     assert client.sid in server.sessions
 
 
+@pytest.mark.parametrize('transport', POLLS)
+def test_the_last_words_of_the_server_wait_for_one_more_poll(serve, transport):
+    server = serve(disconnect_delay=0.3)
+    clients = [Poller(server, transport) for _ in range(2)]
+    server.owner.send('goodbye')
+    for sid in server.owner.sids:
+        server.owner.disconnect(sid)
+    server.settle()
+    door = server.owner.gateway.doors._doors[0]
+    assert clients[0].get() == frame('goodbye')
+    with pytest.raises(AssertionError, match='no such session'):
+        clients[0].get()
+    until(lambda: not door.last_words)
+    with pytest.raises(AssertionError, match='no such session'):
+        clients[1].get()
+
+
 # -- heartbeats -----------------------------------------------------------------------------------
 
 

@@ -231,6 +231,27 @@ def test_tls_with_clients_that_go_wrong(tmp_path: Path, certificate: tuple[str, 
         process.clean_log()
 
 
+def test_websocket_drafts_over_tls(tmp_path: Path, certificate: tuple[str, str]) -> None:
+    key, cert = certificate
+    upgrade = (b'GET /socket.io/websocket HTTP/1.1\r\nHost: example.com\r\nUpgrade: WebSocket\r\n'
+               b'Connection: Upgrade\r\nSec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n'
+               b'Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n\r\n')
+    answer = (b'\r\nSec-WebSocket-Location: wss://example.com/socket.io/websocket\r\n\r\n'
+              b"8jKS'y:G*Co,Wxa-\0~m~20~m~")
+    with served(tmp_path, dialects=['sio06'], run={'keyfile': key, 'certfile': cert}) as process:
+        for pieces in ([upgrade + b'^n:ds[4U'], [upgrade, b'^n:', b'ds[4U']):
+            with socket.create_connection(('127.0.0.1', process.port), PATIENCE) as plain, \
+                    trusting().wrap_socket(plain) as sock:
+                data = b''
+                for piece in pieces:
+                    sock.sendall(piece)
+                while answer not in data:
+                    more = sock.recv(65536)
+                    assert more, data
+                    data += re.sub(rb'Date: .*\r\n', b'', more)
+        process.clean_log()
+
+
 def test_tls_options_that_do_not_fit_are_told(certificate: tuple[str, str], tmp_path: Path) -> None:
     key, cert = certificate
     other = str(tmp_path / 'other.pem')
