@@ -77,9 +77,10 @@ class Sio06Session(OlderSession):
     :ivar early: bodies that came with the request that opened it.
     :ivar greeted: whether it was let in, and told its id.
     :ivar refusal: why it was not.
+    :ivar unread: whether the last news left in an answer that may still be under way.
     """
 
-    __slots__ = ('_echoes', '_number', 'door', 'early', 'greeted', 'refusal')
+    __slots__ = ('_echoes', '_number', 'door', 'early', 'greeted', 'refusal', 'unread')
 
     dialect = 'Socket.IO 0.6'
     client_class = Sio06Client
@@ -91,6 +92,7 @@ class Sio06Session(OlderSession):
         self.early: list[str] = []
         self.greeted = False
         self.refusal: str | None = None
+        self.unread = False
         self._number = 0
         self._echoes = False  # has echoed a heartbeat
 
@@ -276,9 +278,25 @@ class Sio06Door(Door):
             return Reply(200, [TEXT, NO_STORE], b'ok')
         if session.closed is not None:
             raise HTTPError(404, 'no such session')
-        if body and (session.transport is not session.held or session.held.held):
+        if not body:
+            session.unread = False
+        elif session.unread or session.transport is not session.held or session.held.held:
             return _text('')
-        return Hold(session, self._answer(session, _text))
+        return Hold(session, self._awaited(session))
+
+    def _awaited(self, session: Sio06Session) -> Callable[[list[str]], Reply]:
+        """The answer to a POST that waits.
+
+        Two answers under way at a time could arrive in the other order, and the client asks for
+        more, by a POST without a body, only when it has read the last.
+        """
+        answer = self._answer(session, _text)
+
+        def news(packets: list[str]) -> Reply:
+            session.unread = bool(packets)
+            return answer(packets)
+
+        return news
 
     def _decode(self, request: Request, body: bytes) -> list[str]:
         return sio06.decode_post(body, request.headers.get('content-type', ''),

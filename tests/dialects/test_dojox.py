@@ -137,6 +137,24 @@ def test_a_message_without_a_waiting_post_waits_itself(serve):
     assert page.post(b'hello').body == b'~m~5~m~HELLO'
 
 
+def test_news_stay_in_order(serve):
+    """Two answers under way could overtake each other: a POST that carries something waits only
+    if the page has asked for more since the last news."""
+    server = serve()
+    page = Page(server)
+    waiting = page.wait()
+    server.owner.send('first')
+    assert waiting.get(timeout=TIMEOUT).body == frame('first').encode()
+    assert page.post(b'hello').body == b''
+    server.owner.send('second')
+    assert page.post(b'hello again').body == b''
+    assert page.post().body == frame('second').encode()
+    waiting = page.wait()
+    page.post(b'more')
+    server.owner.send('third')
+    assert waiting.get(timeout=TIMEOUT).body == frame('third').encode()
+
+
 def test_a_second_waiting_post_takes_the_place_of_the_first(serve):
     server = serve()
     page = Page(server)
