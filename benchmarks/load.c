@@ -4,12 +4,13 @@
  *     load SCENARIO --port PORT [--clients N] [--window W] [--padding BYTES] ...
  *
  * Prints one JSON object. It speaks Engine.IO 4 and Socket.IO 5 over unfragmented, uncompressed
- * WebSocket frames, or over long-polling, and uses epoll and nothing of the servers under test. It
- * knows what each client must be sent next. A heartbeat is answered; any other difference (a
- * delivery lost, doubled, out of order or damaged) ends the run and makes its figures void.
+ * WebSocket frames, or over long-polling, and further dialects over such frames in the scenario
+ * `mixed`. It uses epoll and nothing of the servers under test. It knows what each client must be
+ * sent next. A heartbeat is answered; any other difference (a delivery lost, doubled, out of order
+ * or damaged) ends the run and makes its figures void.
  *
- * In order: buffers, time and latencies; failing; connections, WebSocket and HTTP; a client's way
- * to its first event; the scenarios; the measured stretch.
+ * In order: buffers, time and latencies; failing; connections, WebSocket and HTTP; the dialects; a
+ * client's way to its first event; the scenarios; the measured stretch.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -247,7 +248,7 @@ static double latency(double share)
 static uint64_t count;    /* deliveries so far, each of them as it should be */
 static uint64_t owed;     /* deliveries, answers or connections still to come */
 static uint64_t progress; /* when the last of them came */
-static uint64_t pings;    /* heartbeats answered */
+static uint64_t pings;    /* heartbeats answered, besides the pings of WebSocket */
 static bool sending;      /* whether what is over is followed by more */
 
 static void owe(uint64_t more)
@@ -277,6 +278,17 @@ typedef enum { UPGRADING, WEBSOCKET, GET, POST } Role;
 typedef enum { OPENING, JOINING, PROVING, READY, LEFT } State;
 typedef struct Client Client;
 
+/* What clients of different generations do differently. */
+typedef struct {
+    const char *path;          /* of the WebSocket; %s is the session's id */
+    void (*session)(Client *); /* finds that id; NULL: there is none */
+    const char *opening;       /* how the server's first packet begins; NULL: there is none */
+    bool connects;             /* whether the client asks for its namespace then */
+    const char *question;      /* the event "tell" of "ready" as the client writes it */
+    void (*write)(Buffer *, const char *event, const char *data); /* as the server writes it */
+    bool (*control)(Client *, const char *, size_t); /* handles a heartbeat; false: it is none */
+} Dialect;
+
 typedef struct {
     int fd;
     Role role;
@@ -288,6 +300,7 @@ typedef struct {
 
 struct Client {
     int number;
+    const Dialect *dialect;
     State state;
     Connection main, post; /* WebSocket; or GET requests, and POST requests */
     char *cookie;
@@ -309,7 +322,7 @@ typedef struct {
     void (*start)(void);                             /* all clients are ready */
     void (*message)(Client *, const char *, size_t); /* a packet for a ready client */
     void (*ask)(Client *);                           /* sends the next event to be acknowledged */
-    bool polling, users, binary;
+    bool polling, users, binary, mixed;
 } Scenario;
 
 static const Scenario *scenario;
@@ -482,14 +495,18 @@ static void upgrade(Client *client)
 {
     static unsigned number; /* no two requests are alike, as in life: a server cannot know them */
     Buffer *out = &client->main.out;
+    append(out, "GET ", 4);
+    print(out, client->dialect->path, client->session);
     print(out,
-          "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+          " HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
           "User-Agent: load/%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\n"
           "%s%s%sSec-WebSocket-Version: 13\r\n\r\n",
           option.port, ++number, client->cookie ? "Cookie: " : "", client->cookie ? client->cookie : "",
           client->cookie ? "\r\n" : "");
     flush(&client->main);
 }
+
+static void entered(Client *client);
 
 /* Takes the answer to the upgrade request off `in`; false while it is incomplete. */
 static bool upgraded(Connection *connection)
@@ -503,6 +520,8 @@ static bool upgraded(Connection *connection)
         fail("the upgrade was answered %.400s", in->at);
     drop(in, (size_t)(end + 4 - in->at));
     connection->role = WEBSOCKET;
+    if (!connection->client->dialect->opening)
+        entered(connection->client);
     return true;
 }
 
@@ -604,8 +623,6 @@ static void take_response(Connection *connection)
     request(connection, NULL);
 }
 
-/* ---- a client's way to its first event ---- */
-
 static void send_packet(Client *client, const char *text, size_t size)
 {
     if (!scenario->polling) {
@@ -618,43 +635,177 @@ static void send_packet(Client *client, const char *text, size_t size)
     post_pending(client);
 }
 
-/* Logs a user in through a view of the application and keeps the cookie for the client. */
-static void log_in(Client *client)
+/* ---- pages, for which everything waits ---- */
+
+/* Asks for a page and waits until it is all there; its body. */
+static const char *fetch(Buffer *answer, const char *path)
 {
-    Buffer buffer = {0};
     int fd = dial(0);
     struct timeval limit = {.tv_sec = (time_t)option.patience, .tv_usec = 1};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    print(&buffer, "GET /login/user%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n",
-          client->number, option.port);
-    ssize_t size = send(fd, buffer.at, buffer.size, MSG_NOSIGNAL);
-    buffer.size = 0;
+    print(answer, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n", path,
+          option.port);
+    ssize_t size = send(fd, answer->at, answer->size, MSG_NOSIGNAL);
+    answer->size = 0;
     while (size > 0) {
-        reserve(&buffer, 4096);
-        size = recv(fd, buffer.at + buffer.size, 4096, 0);
-        buffer.size += size > 0 ? (size_t)size : 0;
-        buffer.at[buffer.size] = 0;
+        reserve(answer, 4096);
+        size = recv(fd, answer->at + answer->size, 4096, 0);
+        answer->size += size > 0 ? (size_t)size : 0;
+        answer->at[answer->size] = 0;
     }
     close(fd);
+    const char *body = strstr(answer->at, "\r\n\r\n");
+    if (size < 0 || !body || !begins(answer->at, answer->size, "HTTP/1.1 200 "))
+        fail("%s was answered %.400s", path, answer->at);
+    return body + 4;
+}
+
+/* Logs a user in through a view of the application and keeps the cookie for the client. */
+static void log_in(Client *client)
+{
+    Buffer answer = {0};
+    char path[32];
+    sprintf(path, "/login/user%d", client->number);
+    fetch(&answer, path);
     static const char name[] = "\r\nSet-Cookie: ";
-    char *found = strcasestr(buffer.at, name);
-    if (size < 0 || !found || !begins(buffer.at, buffer.size, "HTTP/1.1 200 "))
-        fail("the login was answered %.400s", buffer.at);
+    char *found = strcasestr(answer.at, name);
+    if (!found)
+        fail("the login was answered %.400s", answer.at);
     found += strlen(name);
     client->cookie = strndup(found, strcspn(found, ";\r"));
-    free(buffer.at);
+    free(answer.at);
 }
+
+/* ---- dialects: Socket.IO 4, 0.9 and 0.6, SockJS, and WebSocket with nothing on top ---- */
+
+static bool answer(Client *client, const char *text, size_t size)
+{
+    pings++;
+    send_packet(client, text, size);
+    return true;
+}
+
+static void eio4_write(Buffer *to, const char *event, const char *data)
+{
+    print(to, "4%s[\"%s\",%s]", scenario->binary ? "51-" : "2", event, data);
+}
+
+static bool eio4_control(Client *client, const char *text, size_t size)
+{
+    if (size == 1 && *text == '2')
+        return answer(client, "3", 1);
+    return size == 1 && *text == '6';
+}
+
+static void sio09_session(Client *client)
+{
+    Buffer page = {0};
+    const char *body = fetch(&page, "/socket.io/1/");
+    size_t size = strcspn(body, ":");
+    if (!body[size] || size >= sizeof client->session)
+        fail("the handshake was answered %.400s", page.at);
+    memcpy(client->session, body, size);
+    client->session[size] = 0;
+    free(page.at);
+}
+
+static void sio09_write(Buffer *to, const char *event, const char *data)
+{
+    print(to, "5:::{\"name\":\"%s\",\"args\":[%s]}", event, data);
+}
+
+static bool sio09_control(Client *client, const char *text, size_t size)
+{
+    return size == 3 && !memcmp(text, "2::", 3) && answer(client, text, size);
+}
+
+static void sio06_write(Buffer *to, const char *event, const char *data)
+{
+    static Buffer body;
+    body.size = 0;
+    print(&body, "~j~{\"event\":\"%s\",\"args\":[%s]}", event, data);
+    print(to, "~m~%zu~m~%s", body.size, body.at);
+}
+
+static bool sio06_control(Client *client, const char *text, size_t size)
+{
+    size_t at = begins(text, size, "~m~") ? 3 : size;
+    while (at < size && isdigit((unsigned char)text[at]))
+        at++;
+    return begins(text + at, size - at, "~m~~h~") && answer(client, text, size);
+}
+
+static void plain_write(Buffer *to, const char *event, const char *data)
+{
+    print(to, "[\"%s\",%s]", event, data);
+}
+
+/* Its heartbeats are the pings of WebSocket. */
+static bool plain_control(Client *client, const char *text, size_t size)
+{
+    (void)client, (void)text, (void)size;
+    return false;
+}
+
+static void sockjs_session(Client *client)
+{
+    sprintf(client->session, "client%d", client->number);
+}
+
+/* The plain text as the only message of an array. */
+static void sockjs_write(Buffer *to, const char *event, const char *data)
+{
+    static Buffer message;
+    message.size = 0;
+    plain_write(&message, event, data);
+    append(to, "a[\"", 3);
+    for (const char *at = message.at; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            append(to, "\\", 1);
+        append(to, at, 1);
+    }
+    append(to, "\"]", 2);
+}
+
+static bool sockjs_control(Client *client, const char *text, size_t size)
+{
+    (void)client;
+    return size == 1 && *text == 'h'; /* which wants no answer */
+}
+
+static const Dialect dialects[] = {
+    {.path = "/socket.io/?EIO=4&transport=websocket", .opening = "0{", .connects = true,
+     .question = "42[\"tell\",\"ready\"]", .write = eio4_write, .control = eio4_control},
+    {.path = "/socket.io/1/websocket/%s", .session = sio09_session, .opening = "1::",
+     .question = "5:::{\"name\":\"tell\",\"args\":[\"ready\"]}",
+     .write = sio09_write, .control = sio09_control},
+    {.path = "/socket.io/websocket", .opening = "~m~",
+     .question = "~m~36~m~~j~{\"event\":\"tell\",\"args\":[\"ready\"]}",
+     .write = sio06_write, .control = sio06_control},
+    {.path = "/sockjs/000/%s/websocket", .session = sockjs_session, .opening = "o",
+     .question = "[\"[\\\"tell\\\",\\\"ready\\\"]\"]",
+     .write = sockjs_write, .control = sockjs_control},
+    {.path = "/ws", .question = "[\"tell\",\"ready\"]",
+     .write = plain_write, .control = plain_control},
+};
+
+#define DIALECTS ((int)(sizeof dialects / sizeof *dialects))
+
+/* ---- a client's way to its first event ---- */
 
 static void open_client(int number)
 {
     Client *client = &clients[number];
     client->number = number;
+    client->dialect = &dialects[scenario->mixed ? number % DIALECTS : 0];
     client->state = OPENING;
     client->since = now = clock_of(CLOCK_MONOTONIC);
     client->next = client->rest = 0;
     client->session[0] = 0;
     client->attachment = NULL;
     owe(1);
+    if (client->dialect->session)
+        client->dialect->session(client);
     connect_to_server(&client->main, client, scenario->polling ? GET : UPGRADING);
     if (scenario->polling) {
         connect_to_server(&client->post, client, POST);
@@ -717,25 +868,40 @@ static void echo_joined(Client *client)
     prove(client, "echo", "ready");
 }
 
-/* One Engine.IO packet. */
+/* Not every dialect has acknowledgements, so an event is answered by another one. */
+static void mixed_joined(Client *client)
+{
+    client->expected.size = 0;
+    client->dialect->write(&client->expected, "told", "\"ready\"");
+    client->state = PROVING;
+    owe(1);
+    send_packet(client, client->dialect->question, strlen(client->dialect->question));
+}
+
+static void entered(Client *client)
+{
+    paid();
+    scenario->joined(client);
+}
+
+/* One packet of Engine.IO, or of another dialect. */
 static void received(Client *client, const char *text, size_t size)
 {
-    if (size == 1 && *text == '2') {
-        pings++;
-        send_packet(client, "3", 1);
+    const Dialect *dialect = client->dialect;
+    if (dialect->control(client, text, size))
         return;
-    }
-    if (size == 1 && *text == '6')
-        return;
-    if (client->state == OPENING && begins(text, size, "0{")) {
+    if (client->state == OPENING && begins(text, size, dialect->opening)) {
         if (scenario->polling)
             keep_id(client->session, sizeof client->session, text, size);
+        if (!dialect->connects) {
+            entered(client);
+            return;
+        }
         client->state = JOINING;
         send_packet(client, scenario->connect, strlen(scenario->connect));
     } else if (client->state == JOINING && begins(text, size, scenario->connect)) {
         keep_id(client->sid, sizeof client->sid, text, size);
-        paid();
-        scenario->joined(client);
+        entered(client);
     } else if (client->state == PROVING && answered(client, text, size)) {
         paid();
         client->expected.size = 0;
@@ -853,26 +1019,26 @@ static char *padding; /* as many x as an event carries */
 
 static struct {
     uint64_t sent, over; /* broadcasts sent, and those of them that every client has */
-    struct { int arrived; uint64_t since; Buffer packet; } *window;
+    struct { int arrived; uint64_t since; Buffer packets[DIALECTS]; } *window;
     char *pattern;
 } fanout;
 
 static void broadcast(void)
 {
-    static Buffer packet;
+    static Buffer data, packet;
     while (sending && fanout.sent < fanout.over + (uint64_t)option.window) {
         uint64_t slot = fanout.sent % (uint64_t)option.window;
-        Buffer *expected = &fanout.window[slot].packet;
-        const char *kind = scenario->binary ? "51-" : "2";
-        expected->size = packet.size = 0;
-        for (int i = 0; i < 2; i++) {
-            Buffer *to = i ? expected : &packet;
-            print(to, "4%s[\"%s\",{\"n\":\"%010llu\",\"p\":", kind, i ? "msg" : "bcast",
-                  (unsigned long long)fanout.sent);
-            if (scenario->binary)
-                print(to, "{\"_placeholder\":true,\"num\":0}}]");
-            else
-                print(to, "\"%s\"}]", padding);
+        data.size = packet.size = 0;
+        print(&data, "{\"n\":\"%010llu\",\"p\":", (unsigned long long)fanout.sent);
+        if (scenario->binary)
+            print(&data, "{\"_placeholder\":true,\"num\":0}}");
+        else
+            print(&data, "\"%s\"}", padding);
+        eio4_write(&packet, "bcast", data.at);
+        for (int i = 0; i < (scenario->mixed ? DIALECTS : 1); i++) {
+            Buffer *expected = &fanout.window[slot].packets[i];
+            expected->size = 0;
+            dialects[i].write(expected, "msg", data.at);
         }
         now = clock_of(CLOCK_MONOTONIC);
         fanout.window[slot].since = now;
@@ -912,7 +1078,8 @@ static void fanout_message(Client *client, const char *text, size_t size)
     int shown = (int)(size < 300 ? size : 300);
     if (client->next == fanout.sent)
         fail("client %d: a surplus delivery, %.*s", client->number, shown, text);
-    if (!same(text, size, &fanout.window[client->next % (uint64_t)option.window].packet))
+    uint64_t slot = client->next % (uint64_t)option.window;
+    if (!same(text, size, &fanout.window[slot].packets[client->dialect - dialects]))
         fail("client %d: %.*s in place of %llu", client->number, shown, text,
              (unsigned long long)client->next);
     if (scenario->binary)
@@ -1244,6 +1411,8 @@ static void memory_of_clients(Result *result)
 static const Scenario scenarios[] = {
     {.name = "fanout", .unit = "deliveries", .connect = "40", .joined = echo_joined,
      .start = fanout_start, .message = fanout_message},
+    {.name = "mixed", .unit = "deliveries", .connect = "40", .joined = mixed_joined,
+     .start = fanout_start, .message = fanout_message, .mixed = true},
     {.name = "binary", .unit = "deliveries", .connect = "40", .joined = echo_joined,
      .start = fanout_start, .message = fanout_message, .binary = true},
     {.name = "echo", .unit = "acknowledgements", .connect = "40", .joined = echo_joined,
