@@ -25,7 +25,7 @@ def run(
     peer: Peer, scenario: Scenario, program: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
     """One server, started for it, under one load."""
-    with machine.Server(peer.command, options.server_core) as server:
+    with machine.Server(peer.command_for(scenario), options.server_core) as server:
         seconds = max(options.seconds, scenario.seconds)
         load = [str(program), *scenario.load]
         load += ['--port', str(server.port), '--server-pid', str(server.pid)]
@@ -67,7 +67,7 @@ def rounds(
     """All runs. In each round the servers take turns, and another one begins."""
     for name in options.scenarios:
         scenario = SCENARIOS[name]
-        servers = [s for s in options.servers if found[s].flask or not scenario.flask]
+        servers = [s for s in options.servers if found[s].runs(scenario)]
         for number in range(options.rounds):
             shift = number % max(len(servers), 1)
             for server in servers[shift:] + servers[:shift]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from . import build, machine
+from .peers import ALL_DIALECTS
 from .scenarios import SCENARIOS
 
 MODULES = {'geventio': 'geventio', 'flask-socketio': 'flask_socketio'}
@@ -51,7 +52,8 @@ def sample(server: str, scenario: str, program: Path, seconds: float) -> dict[st
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / 'ticks.json'
         command = (sys.executable, '-m', f'{__package__}.apps.sampled', str(found))
-        with machine.Server((*command, MODULES[server]), 0) as running:
+        further = ALL_DIALECTS if SCENARIOS[scenario].mixed else ()
+        with machine.Server((*command, MODULES[server], *further), 0) as running:
             line = [str(program), *load, '--port', str(running.port), '--warmup', '1']
             line += ['--server-pid', str(running.pid), '--seconds', str(seconds + 2)]
             with subprocess.Popen(

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from . import machine
+from .scenarios import Scenario
 
 HERE = Path(__file__).parent
 APPS = HERE / 'apps'
@@ -19,6 +20,8 @@ PLAIN = 'geventio-plain'
 """geventio as it is without the packages of its extra ``speed``."""
 SPEED = ('orjson', 'websockets')
 """Those packages."""
+ALL_DIALECTS = ('--dialects', 'all')
+"""What geventio's application is told for the scenarios in which clients of all dialects meet."""
 PACKAGES = (
     'geventio',
     'flask-socketio',
@@ -36,10 +39,24 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Peer:
-    """A server: its command short of the port, and whether its application is one of Flask's."""
+    """A server.
+
+    :param command: starts it, with the port behind.
+    :param flask: whether its application is one of Flask's.
+    :param mixed: what it is told besides to speak all dialects; empty for one that cannot.
+    """
 
     command: tuple[str, ...]
     flask: bool = False
+    mixed: tuple[str, ...] = ()
+
+    def runs(self, scenario: Scenario) -> bool:
+        """Whether it can."""
+        return (self.flask or not scenario.flask) and bool(self.mixed or not scenario.mixed)
+
+    def command_for(self, scenario: Scenario) -> tuple[str, ...]:
+        """The command, short of the port."""
+        return self.command + self.mixed if scenario.mixed else self.command
 
 
 def javascript(runtime: str | None, package: str) -> str | None:
@@ -58,16 +75,17 @@ def bun() -> str | None:
     return shutil.which(HERE / 'node_modules' / '.bin' / 'bun') or shutil.which('bun')
 
 
-def _flask(module: str, *options: str) -> Peer:
+def _flask(module: str, *options: str, mixed: tuple[str, ...] = ()) -> Peer:
     app = (sys.executable, '-m', f'{__package__}.apps.flask_app', module, *options)
-    return Peer(app, flask=True)
+    return Peer(app, flask=True, mixed=mixed)
 
 
 def peers() -> dict[str, Peer]:
     """Every server that is installed."""
-    found = {'geventio': _flask('geventio')}
+    found = {'geventio': _flask('geventio', mixed=ALL_DIALECTS)}
     if any(map(find_spec, SPEED)):
-        found[PLAIN] = _flask('geventio', *(f'--without={name}' for name in SPEED))
+        hidden = [f'--without={name}' for name in SPEED]
+        found[PLAIN] = _flask('geventio', *hidden, mixed=ALL_DIALECTS)
     if find_spec('flask_socketio'):
         found['flask-socketio'] = _flask('flask_socketio')
     if find_spec('uvicorn') and find_spec('socketio'):

@@ -22,7 +22,7 @@ def summarise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One line for each scenario and server, in the order in which they first ran.
 
     ``ratios`` says how many times as good as those of BASES the median is, whether more or less
-    is better.
+    is better; ``share`` what the median is of that with clients of one dialect.
     """
     lines = []
     for scenario, server in dict.fromkeys((run['scenario'], run['server']) for run in runs):
@@ -59,6 +59,8 @@ def summarise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 pair = pair[1], pair[0]
             if pair[0] and pair[1]:
                 line['ratios'][base] = pair[0] / pair[1]
+        pure = known.get((scenario.pure, line['server']), {}).get('median')
+        line['share'] = line['median'] / pure if pure and 'median' in line else None
         other = known.get((line['scenario'], BASE), {})
         line['base_cost'] = other.get('cost') if line is not other else None
     return lines
@@ -103,8 +105,11 @@ def table(lines: list[dict[str, Any]]) -> str:
         cost = '-' if line['cost'] is None else f'{line["cost"]:.1f}'
         if line['base_cost'] is not None:
             cost += f' ({line["base_cost"]:.1f})'
+        median = figure(line['median'])
+        if line['share'] is not None:
+            median += f' ({line["share"]:.2f} of {SCENARIOS[line["scenario"]].pure})'
         rows.append(
-            f'{name}| {figure(line["median"])} '
+            f'{name}| {median} '
             f'| {figure(line["lowest"])} .. {figure(line["highest"])} | {unit} | {ratio} '
             f'| {late} | {line["server_cpu"]:.2f} | {cost} | {line["generator_cpu"]:.2f} {exact}'
         )

@@ -16,8 +16,11 @@ class Scenario:
     :param less: whether less of it is better.
     :param flask: whether it is about what Flask gives to handlers, so that only apps of Flask's
         can run it.
+    :param mixed: whether clients of several dialects take part, so that only servers that speak
+        them all can run it.
     :param seconds: the least seconds that are measured.
-    :param beside: the scenario whose figure stands for this one where there is no Flask.
+    :param beside: the scenario whose figure stands for this one at servers that cannot run it.
+    :param pure: the same load with clients of one dialect.
     """
 
     text: str
@@ -26,8 +29,10 @@ class Scenario:
     key: str = 'figure'
     less: bool = False
     flask: bool = False
+    mixed: bool = False
     seconds: float = 0.0
     beside: str = ''
+    pure: str = ''
 
 
 def _load(name: str, **options: int) -> tuple[str, ...]:
@@ -45,6 +50,20 @@ SCENARIOS = {
         'a room of 1000, eight events on the way',
         _load('fanout', clients=1000, window=8),
         'deliveries/s',
+    ),
+    'mixed-1000-w1': Scenario(
+        'a room of 1000 that speaks five dialects',
+        _load('mixed', clients=1000, window=1),
+        'deliveries/s',
+        mixed=True,
+        pure='fanout-1000-w1',
+    ),
+    'mixed-1000-w8': Scenario(
+        'five dialects, eight events on the way',
+        _load('mixed', clients=1000, window=8),
+        'deliveries/s',
+        mixed=True,
+        pure='fanout-1000-w8',
     ),
     'fanout-100-w8': Scenario(
         'a room of 100, eight events on the way',

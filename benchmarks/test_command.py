@@ -19,13 +19,19 @@ SMALL = {'clients': 6, 'room': 3, 'rate': 600, 'padding': 1000, 'seconds': 0.2}
 
 
 @pytest.fixture(scope='module')
-def server() -> Iterator[machine.Server]:
-    with machine.Server(peers.peers()['geventio'].command, 0) as running:
-        yield running
+def servers() -> Iterator[dict[bool, machine.Server]]:
+    """geventio as it is, and with all dialects."""
+    geventio = peers.peers()['geventio'].command
+    with (
+        machine.Server(geventio, 0) as usual,
+        machine.Server((*geventio, *peers.ALL_DIALECTS), 0) as mixed,
+    ):
+        yield {False: usual, True: mixed}
 
 
 @pytest.mark.parametrize('name', SCENARIOS)
-def test_geventio_is_exact(run: Run, server: machine.Server, name: str) -> None:
+def test_geventio_is_exact(run: Run, servers: dict[bool, machine.Server], name: str) -> None:
+    server = servers[SCENARIOS[name].mixed]
     small = {**SMALL, 'server_pid': server.pid, 'patience': 5}
     result = run(SCENARIOS[name].load[0], server.port, **small)
     assert result['exact'], (result, server.last_words())
@@ -62,6 +68,22 @@ def test_the_command_measures_prints_and_writes(program: Path, tmp_path: Path) -
     again = command('--read', files[1], '--plot', str(tmp_path / 'again.svg'))
     assert again.stdout == done.stdout
     assert (tmp_path / 'again.svg').read_text() == (tmp_path / 'b' / 'runs.svg').read_text()
+
+
+def test_who_can_run_what() -> None:
+    geventio = peers.Peer(('g',), flask=True, mixed=('--more',))
+    flask_socketio, node = peers.Peer(('f',), flask=True), peers.Peer(('n',))
+    able = {
+        name: [
+            peer.command_for(scenario)
+            for peer in (geventio, flask_socketio, node)
+            if peer.runs(scenario)
+        ]
+        for name, scenario in SCENARIOS.items()
+    }
+    assert able['fanout-1000-w1'] == [('g',), ('f',), ('n',)]
+    assert able['echo-context-100'] == [('g',), ('f',)]
+    assert able['mixed-1000-w1'] == able['mixed-1000-w8'] == [('g', '--more')]
 
 
 def test_an_unknown_scenario_is_refused() -> None:

@@ -77,6 +77,21 @@ def test_what_only_flask_can_do_is_compared_with_what_comes_nearest() -> None:
     assert ratios == {'node': 1.5, report.BASE: 30.0}
 
 
+def test_a_mixed_room_is_compared_with_a_pure_one() -> None:
+    runs = [
+        made('fanout-1000-w1', 'geventio', 200.0),
+        made('fanout-1000-w1', report.BASE, 20.0),
+        made('mixed-1000-w1', 'geventio', 150.0),
+        made('mixed-1000-w8', 'geventio', 150.0),
+    ]
+    pure, _, mixed, alone = lines = report.summarise(runs)
+    assert [line['share'] for line in lines] == [None, None, 0.75, None]
+    assert mixed['ratios'] == alone['ratios'] == {}
+    rows = report.table([pure, mixed, alone]).splitlines()[2:]
+    medians = [row.split(' | ')[2] for row in rows]
+    assert medians == ['200', '150 (0.75 of fanout-1000-w1)', '150']
+
+
 def test_the_table_has_a_row_for_each_line() -> None:
     runs = [
         made('echo-100', 'geventio', 40000.0, rate=400.0),

@@ -1,6 +1,7 @@
 """The measured application, written once: only the package that it imports differs.
 
-usage: python -m benchmarks.apps.flask_app geventio|flask_socketio [--without PACKAGE] PORT
+usage: python -m benchmarks.apps.flask_app geventio|flask_socketio [--without PACKAGE]
+           [--dialects all] PORT
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ parser.add_argument(
     default=[],
     help='as if that were not installed',
 )
+parser.add_argument('--dialects', help='those that geventio serves, if not its default')
 options = parser.parse_args()
 for name in options.without:
     sys.modules[name] = None  # type: ignore[assignment]
@@ -29,7 +31,8 @@ for name in options.without:
 package = importlib.import_module(options.module)
 app = Flask(__name__)
 app.secret_key = 'benchmark'
-socketio = package.SocketIO(app)
+further = {'dialects': options.dialects} if options.dialects else {}
+socketio = package.SocketIO(app, **further)
 
 
 @socketio.on('connect')
@@ -45,6 +48,11 @@ def connect_session() -> None:
 @socketio.on('bcast')
 def bcast(data: Any) -> None:
     package.emit('msg', data, to='all')
+
+
+@socketio.on('tell')
+def tell(data: Any) -> None:
+    package.emit('told', data)
 
 
 @socketio.on('join')
