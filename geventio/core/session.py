@@ -47,7 +47,14 @@ class Upper(Protocol):
 class Handshake(Protocol):
     """The request a session began with."""
 
-    def environ(self) -> dict[str, Any]: ...
+    def environ(self) -> dict[str, Any]:
+        """The WSGI environ of the request; the same dict at each call."""
+
+    def shared(self) -> dict[str, Any]:
+        """The same dict for what is to be kept in it; perhaps nothing else stands there yet."""
+
+    def cookie(self) -> str | None:
+        """The request's Cookie field."""
 
 
 class Session:

@@ -24,7 +24,13 @@ from werkzeug.datastructures import EnvironHeaders
 
 from ..core.event import Event, log, name_of
 from ..errors import ConnectionRefusedError
-from .session import ClientSession, open_session, save_session
+from .session import (
+    ClientSession,
+    CookieRequest,
+    needs_only_cookie,
+    open_session,
+    save_session,
+)
 
 if TYPE_CHECKING:
     from .extension import SocketIO
@@ -213,18 +219,21 @@ class FlaskEvent(Event):
 
     @property
     def session(self) -> Any:
-        request = self.request
         if not self.server.manage_session:
             session = self._opened
             if session is None:
-                session = self._opened = open_session(self.app, request)
+                session = self._opened = open_session(self.app, self.request)
             return session
         # All namespaces of a client share one session, which its environ holds.
-        environ = request.environ
+        app = self.app
+        handshake = self.socket.client.session.handshake
+        cookie_is_all = needs_only_cookie(app)
+        environ = handshake.shared() if cookie_is_all else self.request.environ
         session = environ.get('saved_session')
         if session is None:
+            request = CookieRequest(handshake.cookie()) if cookie_is_all else self.request
             # Opening may wait for a store: another event of the client may have come first.
-            mine = ClientSession(open_session(self.app, request))
+            mine = ClientSession(open_session(app, request))
             session = environ.setdefault('saved_session', mine)
         return session
 

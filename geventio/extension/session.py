@@ -6,12 +6,15 @@ session is opened and saved is decided in ``context``.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from flask import Request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from itsdangerous.signer import HMACAlgorithm
 from werkzeug.http import parse_cookie
 
 from ..core.event import log, name_of
@@ -58,12 +61,27 @@ class _SecureCookies(SecureCookieSessionInterface):
         return made[1]
 
 
+class _BegunHMAC(HMACAlgorithm):
+    """Signatures that go on from a MAC that was begun with the key, once."""
+
+    def __init__(self, digest_method: Any) -> None:
+        super().__init__(digest_method)
+        self._begun = cache(lambda key: hmac.new(key, digestmod=digest_method))
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        mac = self._begun(key).copy()
+        mac.update(value)
+        return mac.digest()
+
+
 def _prepared(serializer: Any) -> Any:
     """The same serializer, for its own salt: what each ``loads`` would make anew is made once."""
     if serializer is not None:
         unsigners = tuple(serializer.iter_unsigners())
         for signer in unsigners:
             signer.derive_key = cache(signer.derive_key)
+            if signer.algorithm.__class__ is HMACAlgorithm:
+                signer.algorithm = _BegunHMAC(signer.algorithm.digest_method)
         serializer.iter_unsigners = lambda salt=None: unsigners
     return serializer
 
@@ -71,13 +89,33 @@ def _prepared(serializer: Any) -> Any:
 _secure_cookies = _SecureCookies()
 
 
+class CookieRequest:
+    """As much of a request as Flask's own session interface looks at.
+
+    :param cookie: the request's Cookie field.
+    :ivar cookies: name -> value; of several with one name the first.
+    """
+
+    __slots__ = ('cookies',)
+
+    def __init__(self, cookie: str | None) -> None:
+        pairs: Any = parse_cookie(cookie, cls=list)  # type: ignore[arg-type]
+        self.cookies: dict[str, str] = dict(reversed(pairs))
+
+
+def _is_flasks_own(interface: Any) -> bool:
+    return interface.__class__ is SecureCookieSessionInterface and not interface.__dict__
+
+
+def needs_only_cookie(app: Any) -> bool:
+    """Whether the session of a request depends on nothing but its Cookie field."""
+    return app.request_class is Request and _is_flasks_own(app.session_interface)
+
+
 def open_session(app: Any, request: Any) -> Any:
     """The session a request belongs to; one that cannot be written to when there is no key."""
     interface = app.session_interface
-    if interface.__class__ is SecureCookieSessionInterface and not interface.__dict__:
-        reader: Any = _secure_cookies
-    else:
-        reader = interface
+    reader: Any = _secure_cookies if _is_flasks_own(interface) else interface
     session = reader.open_session(app, request)
     return interface.make_null_session(app) if session is None else session
 

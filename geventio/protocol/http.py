@@ -39,6 +39,7 @@ MAX_LENGTH_DIGITS = 18
 _LEGAL = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _is_token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch  # RFC 9110 section 5.6.2
 _is_host = re.compile(r"[0-9A-Za-z._~%!$&'()*+,;=:\[\]\-]+").fullmatch  # RFC 3986 section 3.2
+_cookie_fields = re.compile(rb'\r\n[Cc][Oo][Oo][Kk][Ii][Ee]:([^\r]*)').findall
 _is_version = re.compile(r'HTTP/[0-9]\.[0-9]').fullmatch
 
 _METHODS = frozenset({'GET', 'POST', 'OPTIONS', 'HEAD', 'PUT', 'DELETE', 'PATCH'})
@@ -123,6 +124,16 @@ def parse_head(head: bytes) -> Request:
      request.expect_continue) = read_fields(fields, request.version == 'HTTP/1.1')
     request.headers = headers.copy()
     return request
+
+
+def cookie_of(head: bytes) -> str | None:
+    """The Cookie field of a request head, as :func:`parse_head` would give it; None without one.
+
+    :param head: one that ``parse_head`` has accepted.
+    """
+    values = _cookie_fields(head)
+    return b'; '.join([value.strip(b' \t') for value in values]).decode('latin-1') \
+        if values else None
 
 
 def _request_line(first: bytes) -> tuple[str, str, str, str, str]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from ..protocol.http import Request, parse_head
+from ..protocol.http import Request, cookie_of, parse_head
 from .middleware import Rewrite
 
 _CGI_NAMES = {'content-type': 'CONTENT_TYPE', 'content-length': 'CONTENT_LENGTH'}
@@ -86,9 +86,20 @@ class LoopHandshake:
         :param request: its head as parsed, if that is at hand.
         :raises HTTPError: the middleware failed.
         """
-        if self._environ is None:  # other threads may ask at the same time
-            self._environ = self._environs.make(request or parse_head(self._head), self._address)
+        environ = self.shared()
+        if 'REQUEST_METHOD' not in environ:  # other threads may ask at the same time
+            environ.update(self._environs.make(request or parse_head(self._head), self._address))
+        return environ
+
+    def shared(self) -> dict[str, Any]:
+        if self._environ is None:
+            self._environ = {}
         return self._environ
+
+    def cookie(self) -> str | None:
+        if self._environs.rewrite is None:
+            return cookie_of(self._head)
+        return self.environ().get('HTTP_COOKIE')
 
 
 class WSGIHandshake:
@@ -105,6 +116,11 @@ class WSGIHandshake:
 
     def environ(self) -> dict[str, Any]:
         return self._environ
+
+    shared = environ
+
+    def cookie(self) -> str | None:
+        return self._environ.get('HTTP_COOKIE')
 
 
 @lru_cache(256)
