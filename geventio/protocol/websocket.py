@@ -137,21 +137,21 @@ def close_frame(code: int | None, reason: str = '') -> bytes:
 # -- incoming frames --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ping:
     """A ping; its `data` (at most 125 bytes) is to be returned in a pong."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pong:
     """A pong, asked for or not."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Close:
     """The peer's close frame: `code` is None when it gave no status."""
 
@@ -221,13 +221,21 @@ class FrameReader:
         message that is too big.
         """
         size = len(data)
-        # Nearly every feed: one masked text frame of at most 125 bytes and nothing besides.
-        if 6 <= size <= self._small and data[0] == 0x81 and data[1] == size + 122:
-            try:
-                return [apply_mask(data[6:], data[2:6]).decode()]
-            except UnicodeDecodeError:
+        # Nearly every feed: one masked text frame of at most 125 bytes and nothing besides, or
+        # such a close frame.
+        if 6 <= size <= self._small and data[1] == size + 122:
+            if data[0] == 0x81:
+                try:
+                    return [apply_mask(data[6:], data[2:6]).decode()]
+                except UnicodeDecodeError:
+                    self._end()
+                    return [FrameError(CloseCode.INVALID_DATA, 'invalid UTF-8')]
+            if data[0] == 0x88:
                 self._end()
-                return [FrameError(CloseCode.INVALID_DATA, 'invalid UTF-8')]
+                try:
+                    return [_control(OP_CLOSE, apply_mask(data[6:], data[2:6]))]
+                except FrameError as error:
+                    return [FrameError(error.code, error.reason)]
         if self._closed:
             return []
         events: list[Event] = []
@@ -379,4 +387,4 @@ def _control(opcode: int, payload: bytes) -> Ping | Pong | Close:
     code = int.from_bytes(payload[:2], 'big')
     if code not in _WIRE_CODES and not 3000 <= code <= 4999:
         raise FrameError(CloseCode.PROTOCOL_ERROR, 'invalid close code')
-    return Close(code, _decode(payload[2:]))
+    return Close(code, _decode(payload[2:]) if len(payload) > 2 else '')

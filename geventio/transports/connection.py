@@ -7,6 +7,7 @@ What is read from the socket is the subclass's business.
 
 from __future__ import annotations
 
+import _socket
 import logging
 from collections import deque
 from typing import Any
@@ -18,6 +19,8 @@ CLOSE_LINGER = 2.0
 LINGER_BYTES = 4_000_000
 
 READ, WRITE = 1, 2
+# Has the kernel wait for what follows; an older one, or another, sends at once.
+_MORE = getattr(_socket, 'MSG_MORE', 0)
 
 log = logging.getLogger('geventio')
 
@@ -137,12 +140,19 @@ class Connection:
         if session is not None:
             self.runtime.spread(session.end, reason)
 
-    def _say(self, last: bytes) -> bool:
-        """Send what waits, and ``last`` behind it; False if the connection is gone."""
+    def _say(self, last: bytes, closing: bool = False) -> bool:
+        """Send what waits, and ``last`` behind it; False if the connection is gone.
+
+        :param closing: the socket will be closed at once, so that the end may travel with it.
+        """
         out, self.out = self.out, None
         data = last if out is None else b''.join([*out, last])
         try:
-            sent = self.send(data)
+            # Of the kernel's own sockets one knows what flags they take.
+            if closing and self.sock.__class__ is _socket.socket:
+                sent = self.send(data, _MORE)
+            else:
+                sent = self.send(data)
             if sent != len(data):
                 self.blocked(memoryview(data)[sent:])
         except BlockingIOError:

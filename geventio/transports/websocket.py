@@ -132,7 +132,8 @@ class WebSocketTransport(Connection):
     def close(self, code: int | None, reason: str) -> None:
         """Send what waits and a close frame, then wait a moment for the peer's."""
         self.session = None
-        if self.sock is None or not self._say(self._goodbye(code, reason)):
+        closing = self._done and self._backlog is None
+        if self.sock is None or not self._say(self._goodbye(code, reason), closing):
             return
         if self._done and self._backlog is None:  # both have said goodbye, and nothing is unread
             self._release()
