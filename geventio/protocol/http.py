@@ -200,8 +200,13 @@ def _read_fields(fields: bytes, modern: bool) -> _Fields:
             raise HTTPError(400, 'missing host')
     elif _is_host(host) is None:
         raise HTTPError(400, 'bad host')
-    length, chunked = _body_length(headers, modern)
-    return headers, _keeps_alive(headers, modern), length, chunked, _expects(headers, modern)
+    length: int | None = 0
+    chunked = expects = False
+    if 'content-length' in headers or 'transfer-encoding' in headers:
+        length, chunked = _body_length(headers, modern)
+    if 'expect' in headers:
+        expects = _expects(headers['expect'], modern)
+    return headers, _keeps_alive(headers.get('connection'), modern), length, chunked, expects
 
 
 # A client repeats its header fields to the byte with every poll of a connection. Only what passed
@@ -210,12 +215,14 @@ _known_fields = lru_cache(maxsize=MAX_REMEMBERED)(_read_fields)
 
 
 def _body_length(headers: dict[str, str], modern: bool) -> tuple[int | None, bool]:
-    """Content length (None: unknown) and whether the body is chunked (RFC 9112 section 6)."""
+    """Content length (None: unknown) and whether the body is chunked (RFC 9112 section 6).
+
+    :param headers: with at least one of the two fields about it.
+    """
     length = headers.get('content-length')
     coding = headers.get('transfer-encoding')
     if coding is None:
-        if length is None:
-            return 0, False
+        assert length is not None
         if len(length) > MAX_LENGTH_DIGITS or not length.isdigit() or not length.isascii():
             raise HTTPError(400, 'bad content-length')
         return int(length), False
@@ -228,10 +235,9 @@ def _body_length(headers: dict[str, str], modern: bool) -> tuple[int | None, boo
     return None, True
 
 
-def _keeps_alive(headers: dict[str, str], modern: bool) -> bool:
+def _keeps_alive(connection: str | None, modern: bool) -> bool:
     """Whether the connection persists after this request (RFC 9112 section 9.3)."""
-    connection = headers.get('connection')
-    if connection is None:
+    if connection is None or connection == 'Upgrade':
         return modern
     if connection == 'keep-alive':
         return True
@@ -239,10 +245,9 @@ def _keeps_alive(headers: dict[str, str], modern: bool) -> bool:
     return 'close' not in options and (modern or 'keep-alive' in options)
 
 
-def _expects(headers: dict[str, str], modern: bool) -> bool:
+def _expects(expect: str, modern: bool) -> bool:
     """Whether 100 Continue is awaited (RFC 9110 section 10.1.1: ignored in HTTP/1.0)."""
-    expect = headers.get('expect')
-    if expect is None or not modern:
+    if not modern:
         return False
     if expect.lower() != '100-continue':
         raise HTTPError(417, 'unknown expectation')

@@ -7,7 +7,7 @@ on to pywsgi with the bytes read. The grammar lives in ``protocol.http``, the de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from time import monotonic
 from typing import Any
@@ -31,6 +31,8 @@ from .handshake import LoopHandshake
 
 #: Seconds a connection may stay without a complete request.
 IDLE_TIMEOUT = 75.0
+#: Looks at all connections in that time: so much later, relatively, one may be closed.
+LOOKS = 5
 #: Seconds in which the first request of a connection is expected when the server stops.
 FIRST_REQUEST = 0.3
 #: Bytes that may arrive behind a request that is not answered yet.
@@ -114,8 +116,8 @@ class HTTPConnection:
     """
 
     __slots__ = ('_address', '_body', '_buffer', '_count', '_exchange', '_lingered', '_need',
-                 '_opened', '_out', '_seen', '_server', '_sock', '_transport', '_watcher',
-                 '_writer', 'bucket', 'gateway')
+                 '_out', '_seen', '_server', '_since', '_sock', '_transport', '_watcher',
+                 '_writer', 'gateway')
 
     def __init__(self, sock: Any, address: Any, server: Any) -> None:
         self._sock = sock
@@ -130,14 +132,14 @@ class HTTPConnection:
         self._out = b''
         self._lingered: int | None = None
         self._count = self._seen = 0
-        self._opened = monotonic()
+        self._since = monotonic()  # when it was opened, or last seen with a new request
         self._writer: Any = None
-        self.bucket: dict[Any, None] | None = None
-        runtime = self.gateway.bind()
+        runtime: Any = self.gateway.engine.runtime
         self._watcher = runtime.loop.io(sock.fileno(), _READ)
         self._watcher.start(self._readable)
-        runtime.schedule(self, IDLE_TIMEOUT)
         server.connections.add(self)
+        if server.bucket is None:
+            runtime.schedule(server, IDLE_TIMEOUT / LOOKS)
 
     def idle(self) -> bool:
         """Whether nothing has been asked and nothing is left to send.
@@ -145,16 +147,16 @@ class HTTPConnection:
         One that has only just been opened is about to ask.
         """
         return self._exchange is None and self._body is None and not self._out \
-            and (self._count > 0 or monotonic() > self._opened + FIRST_REQUEST)
+            and (self._count > 0 or monotonic() > self._since + FIRST_REQUEST)
 
-    def tick(self, now: float) -> float | None:
-        """Close a connection on which no request was completed since the last look."""
+    def look(self, now: float) -> None:
+        """Close the connection if it has been without a complete request for too long."""
         waiting = self._exchange is not None and self._body is None
-        if self._sock is None or self._count == self._seen and not waiting:
+        if self._count != self._seen or waiting:
+            self._seen = self._count
+            self._since = now
+        elif now - self._since >= IDLE_TIMEOUT:
             self.lost()
-            return None
-        self._seen = self._count
-        return IDLE_TIMEOUT
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -411,10 +413,14 @@ class HTTPConnection:
                 watcher.stop()
                 watcher.close()
         self._watcher = self._writer = None
-        bucket, self.bucket = self.bucket, None
-        if bucket is not None:
-            bucket.pop(self, None)
         return sock
+
+
+def look_at(connections: Collection[HTTPConnection], now: float) -> float | None:
+    """Close those that have been silent for too long; seconds until the next look, if any."""
+    for connection in list(connections):
+        connection.look(now)
+    return IDLE_TIMEOUT / LOOKS if connections else None
 
 
 def _is_binary(exchange: Exchange) -> bool:

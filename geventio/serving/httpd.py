@@ -27,7 +27,7 @@ from . import flashpolicy
 from .gateway import Gateway
 from .handler import WebSocketHandler
 from .handshake import Environs
-from .http import IDLE_TIMEOUT, HTTPConnection, LoopExchange
+from .http import IDLE_TIMEOUT, HTTPConnection, LoopExchange, look_at
 from .middleware import NAMES, Rewrite, layers, only_calls, only_rewrites, rewriters
 from .rewritten import RewrittenExchange
 from .takeoff import set_nodelay, take_off
@@ -66,6 +66,7 @@ class Handler(WebSocketHandler):
         if server.gateway is not None and server.ours(data):
             sock, self.socket = self.socket, None
             raw, early = take_off(sock, self.rfile)
+            server.gateway.bind()
             connection = HTTPConnection(raw, self.client_address, server)
             server.loop.run_callback(connection.feed, early)
             return None
@@ -110,6 +111,7 @@ class Server(WSGIServer):
         self.environs = Environs({})
         self.exchange_class: type[LoopExchange] = LoopExchange
         self.connections: set[HTTPConnection] = set()
+        self.bucket: dict[Any, None] | None = None  # of the looks at them
         self._idle: set[Any] = set()
         self._prefix = b''
         self._usual: tuple[bytes, ...] = ()
@@ -189,21 +191,30 @@ class Server(WSGIServer):
             if accepted:
                 set_nodelay(accepted[0])
             return accepted
-        try:
-            fd, address = self.socket._accept()
-        except BlockingIOError:
-            return None
-        raw = _socket.socket(self.socket.family, _socket.SOCK_STREAM, 0, fd)
-        raw.setblocking(False)
-        if not _INHERITED:
-            set_nodelay(raw)
-        return raw, address
+        self.gateway.bind()
+        listener, family = self.socket, self.socket.family
+        for _ in range(self.max_accept):
+            try:
+                fd, address = listener._accept()
+            except BlockingIOError:
+                break
+            raw = _socket.socket(family, _socket.SOCK_STREAM, 0, fd)
+            raw.setblocking(False)
+            if not _INHERITED:
+                set_nodelay(raw)
+            HTTPConnection(raw, address, self)
+        return None  # they are in the loop
 
     def do_handle(self, *args: Any) -> None:
         if self.gateway is None:
             super().do_handle(*args)
         else:
+            self.gateway.bind()
             HTTPConnection(*args, self)
+
+    def tick(self, now: float) -> float | None:
+        """Look after the connections in the loop."""
+        return look_at(self.connections, now)
 
     def hand_over(self, raw: Any, address: Any, data: bytes) -> None:
         """Give a connection, with what was read of it, to a pywsgi greenlet."""
