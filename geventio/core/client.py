@@ -183,8 +183,8 @@ class Client:
 
     def _cancel_timeout(self) -> None:
         bucket, self.bucket = self.bucket, None
-        if bucket is not None:
-            bucket.pop(self, None)
+        assert bucket is not None
+        bucket.pop(self, None)
 
     def new_sid(self, nsp: str) -> str:
         """A fresh public id; the transport id stays secret."""
@@ -196,7 +196,8 @@ class Client:
 
     def accepted(self, socket: Socket) -> None:
         """Tell the client that it is in."""
-        self._cancel_timeout()
+        if self.bucket is not None:
+            self._cancel_timeout()
         self.send_packet(socketio.CONNECT, socket.namespace.name, self.welcome(socket))
 
     def welcome(self, socket: Socket) -> dict[str, Any] | None:
@@ -221,6 +222,8 @@ class Client:
             del self.sockets[nsp]
         if self.root is socket:
             self.root = None
+        if self.session.closed is not None:
+            return  # nothing comes from it any more
         if self._left is None or len(self._left) >= self.server.config.max_namespaces:
             self._left = set()
         self._left.add(nsp)
@@ -235,8 +238,10 @@ class Client:
 
     def closed(self, reason: str) -> None:
         """The session is over."""
-        self._cancel_timeout()
-        self._drop_partial()
+        if self.bucket is not None:
+            self._cancel_timeout()
+        if self._partial is not None:
+            self._drop_partial()
         for socket in list(self.sockets.values()):
             socket.namespace.gone(socket, reason)
 

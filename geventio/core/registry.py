@@ -79,7 +79,7 @@ class Registry:
 
         Handlers for ``'*'`` are no such rule: they serve the namespaces that are let in.
         """
-        return nsp[:1] == '/' and (
+        return nsp == '/' or nsp[:1] == '/' and (
             self.static(nsp) or '*' in self.declared
             or any(pattern.fullmatch(nsp) for pattern in self._patterns))
 
@@ -104,6 +104,15 @@ class Registry:
         exact = self.handlers.get(nsp)
         if exact and event in exact:  # nearly always, and first in any order
             return Route(exact[event])
+        if self.catch_all or self.namespace_handlers or self._patterns or '*' in self.handlers:
+            route = self._find_wide(nsp, event)
+            if route is not None:
+                return route
+        default = self.defaults.get(event)
+        return None if default is None else Route(default)
+
+    def _find_wide(self, nsp: str, event: str) -> Route | None:
+        """The same where something is registered for more than one event of one namespace."""
         life = event in ('connect', 'disconnect')
         keys = self._keys(nsp)
         for key, wild in keys:
@@ -119,8 +128,7 @@ class Registry:
                     fn = target.find_handler(event)
                     if fn is not None:
                         return Route(fn, any_namespace=wild)
-        default = self.defaults.get(event)
-        return None if default is None else Route(default)
+        return None
 
 
 def check_handler(event: str, handler: Any) -> None:

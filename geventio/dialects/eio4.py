@@ -100,7 +100,7 @@ class Session4(Session):
     binary_posts = False
 
     def begin(self, transport: Any) -> None:
-        super().begin(transport)
+        self.transport = transport
         self.engine.runtime.schedule(self, self.engine.config.ping_interval)
 
     def control(self, packet: str) -> None:

@@ -153,10 +153,12 @@ class _ConnectEvent(_LifeEvent):
         return False
 
     def call(self) -> Any:
-        hooked = self.server.hooks is not None
+        hooked = self.socket.client.server.hooks is not None  # type: ignore[attr-defined]
         self._let_in = False
         result = super().call()
-        return False if _refuses(result) or hooked and not self._let_in else result
+        if hooked and not self._let_in or result is not None and _refuses(result):
+            return False
+        return result
 
     def watched(self, step: Callable[..., Any]) -> Callable[..., Any]:
         innermost = step is self.handler

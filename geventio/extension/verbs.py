@@ -110,7 +110,7 @@ def join_room(room: Any, sid: str | None = None, namespace: str | None = None) -
     current = current_event()
     socket = current.socket
     if sid is None and namespace is None and socket is not None:
-        current.server.runtime.ask(socket.namespace.rooms.join, socket, as_room(room))
+        socket.client.server.runtime.ask(socket.namespace.rooms.join, socket, as_room(room))
     else:
         current.server.enter_room(sid or current.sid, room, namespace or current.nsp)
 
@@ -120,7 +120,7 @@ def leave_room(room: Any, sid: str | None = None, namespace: str | None = None) 
     current = current_event()
     socket = current.socket
     if sid is None and namespace is None and socket is not None:
-        current.server.runtime.ask(socket.namespace.rooms.leave, socket, as_room(room))
+        socket.client.server.runtime.ask(socket.namespace.rooms.leave, socket, as_room(room))
     else:
         current.server.leave_room(sid or current.sid, room, namespace or current.nsp)
 

@@ -119,7 +119,8 @@ def parse_head(head: bytes) -> Request:
     request = Request()
     read_line = _request_line if b'sid=' in first or len(first) > LINE_SIZE else _opening_line
     request.method, request.target, request.path, request.query, request.version = read_line(first)
-    read_fields = _known_fields if len(fields) <= REMEMBERED_SIZE else _read_fields
+    repeated = b'sid=' in first and len(fields) <= REMEMBERED_SIZE
+    read_fields = _known_fields if repeated else _read_fields
     (headers, request.keep_alive, request.content_length, request.chunked,
      request.expect_continue) = read_fields(fields, request.version == 'HTTP/1.1')
     request.headers = headers.copy()

@@ -191,7 +191,7 @@ class FrameReader:
     """
 
     __slots__ = ('_buffer', '_client', '_closed', '_inflate', '_max_size', '_need', '_partial',
-                 '_small')
+                 '_small', '_whole')
 
     def __init__(
         self, max_size: int, *, inflate: Inflate | None = None, client: bool = False
@@ -203,13 +203,8 @@ class FrameReader:
         self._partial: _Partial | None = None
         self._buffer: bytearray | None = None  # starts at a frame that is not complete
         self._need = 0  # length of _buffer that allows the next step
-        self._small = self._small_limit()
-
-    def _small_limit(self) -> int:
-        """Longest feed() that may be one small text frame; 0 while it could not be."""
-        if self._client or self._closed or self._buffer or self._partial:
-            return 0
-        return 6 + min(125, self._max_size)
+        # Longest feed() that may be one small frame; _small is 0 while it could not be.
+        self._whole = self._small = 0 if client else 6 + min(_MAX_CONTROL, max_size)
 
     def feed(self, data: bytes) -> list[Event]:
         """Take bytes in the order of arrival and give what they complete.
@@ -257,7 +252,7 @@ class FrameReader:
                 self._buffer = None
             elif rest or self._buffer is None:
                 self._buffer = bytearray(whole[rest:])
-            self._small = self._small_limit()
+            self._small = 0 if self._buffer or self._partial else self._whole
         return events
 
     def _end(self) -> None:

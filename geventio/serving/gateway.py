@@ -192,7 +192,8 @@ class Gateway:
         transport = PollingTransport(
             session, dialect.text_payload if text_only else dialect.payload,
             self.config.max_outbox_size)
-        self._add_cookie(exchange.extra, session.sid)
+        if self.config.cookie is not None:
+            self._add_cookie(exchange.extra, session.sid)
         self.begin(session, transport, self._upgrades)
         transport.get(exchange)
 
@@ -204,8 +205,7 @@ class Gateway:
         session.upper.opened()
 
     def _add_cookie(self, headers: Headers, sid: str) -> None:
-        if self.config.cookie is not None:
-            headers.append(('Set-Cookie', self.config.cookie.format(sid)))
+        headers.append(('Set-Cookie', self.config.cookie.format(sid)))
 
     # -- WebSocket ------------------------------------------------------------------------------
 
@@ -240,7 +240,7 @@ class Gateway:
         if upgrade is None:
             return None
         upgrade.sid = None if isinstance(target, Session) else self.engine.make_id()
-        if upgrade.sid is not None:
+        if upgrade.sid is not None and self.config.cookie is not None:
             self._add_cookie(upgrade.extra, upgrade.sid)
         return upgrade
 

@@ -315,7 +315,8 @@ class HTTPConnection:
 
         :returns: the socket, what was read behind the request, and the watcher that reads.
         """
-        self._log(exchange, status, 0)
+        if self._server.access_log is not None:
+            self._log(exchange, status, 0)
         early, self._buffer = self._buffer, b''
         watcher, self._watcher = self._watcher, None
         self._exchange = None
@@ -329,7 +330,8 @@ class HTTPConnection:
             return
         self._exchange = None
         self._body = None
-        self._log(exchange, status, len(data))
+        if self._server.access_log is not None:
+            self._log(exchange, status, len(data))
         self._write(data)
         if not exchange.keep_alive:
             self._linger()
@@ -375,8 +377,7 @@ class HTTPConnection:
                 self._say_no_more()
 
     def _log(self, exchange: LoopExchange, status: int, size: int) -> None:
-        if self._server.access_log is not None:
-            self._server.log_access(self._address, exchange.request, status, size)
+        self._server.log_access(self._address, exchange.request, status, size)
 
     # -- end ----------------------------------------------------------------------------------
 
@@ -408,10 +409,10 @@ class HTTPConnection:
         """Give the socket away; nothing watches it any more."""
         sock, self._sock = self._sock, None
         self._server.connections.discard(self)
-        for watcher in (self._watcher, self._writer):
-            if watcher is not None:
-                watcher.stop()
-                watcher.close()
+        if self._watcher is not None:
+            self._watcher.close()  # which stops it
+        if self._writer is not None:
+            self._writer.close()
         self._watcher = self._writer = None
         return sock
 

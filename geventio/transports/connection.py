@@ -190,10 +190,10 @@ class Connection:
         sock, self.sock = self.sock, None
         if sock is None:
             return
-        for watcher in (self._watcher, self._writer):
-            if watcher is not None:
-                watcher.stop()
-                watcher.close()
+        if self._watcher is not None:
+            self._watcher.close()  # which stops it
+        if self._writer is not None:
+            self._writer.close()
         self._watcher = self._writer = None
         linger, self._linger = self._linger, None
         if linger is not None:

@@ -22,6 +22,7 @@ from geventio.protocol.http import (
     MAX_REMEMBERED,
     REMEMBERED_SIZE,
     ChunkedBody,
+    cookie_of,
     parse_head,
     parse_query,
     response,
@@ -343,14 +344,20 @@ def test_each_request_owns_its_fields():
 
 
 def test_what_is_remembered_is_bounded():
+    line = b'GET /?sid=a HTTP/1.1'
     for i in range(2 * MAX_REMEMBERED + 10):
-        assert parse_head(head(b'a: %d' % i)).headers['a'] == str(i)
+        assert parse_head(head(b'a: %d' % i, line=line)).headers['a'] == str(i)
         assert codec._known_fields.cache_info().currsize <= MAX_REMEMBERED
     codec._known_fields.cache_clear()
-    parse_head(head(b'a: ' + b'x' * REMEMBERED_SIZE))
+    parse_head(head(b'a: ' + b'x' * REMEMBERED_SIZE, line=line))
     assert codec._known_fields.cache_info().currsize == 0
-    parse_head(head(b'a: b'))
+    parse_head(head(b'a: b', line=line))
     assert codec._known_fields.cache_info().currsize == 1
+
+
+def test_the_fields_of_requests_that_open_a_session_are_not_remembered():
+    parse_head(head(b'a: b'))
+    assert codec._known_fields.cache_info().currsize == 0
 
 
 def test_request_lines_that_are_remembered_are_few_and_short():
@@ -363,6 +370,30 @@ def test_request_lines_that_are_remembered_are_few_and_short():
     for _ in range(2):
         assert refusal(head(line=b'GET x HTTP/1.1')) == 400
     assert codec._opening_line.cache_info().currsize == 0
+
+
+@pytest.mark.parametrize(
+    'fields', [
+        (), (b'Cookie: a=b',), (b'cookie:a=b; c=d\t',), (b'COOKIE:',), (b'Cookies: a=b',),
+        (b'Cookie: a=b', b'X: y', b'cookie: c=d'), (b'X: Cookie: a=b',), (b'Cookie: \xe9="x"',),
+    ],
+)
+def test_the_cookie_field_by_itself_is_that_of_the_whole(fields):
+    for data in (head(*fields), head(*fields, b'Z: y')):
+        assert cookie_of(data) == parse_head(data).headers.get('cookie')
+
+
+COOKIES = [b'\r\n', b'Cookie', b'COOKIE', b':', b'; ', b' ', b'\t', b'a=b', b'\xff']
+
+
+@given(st.lists(st.sampled_from(COOKIES)))
+def test_the_cookie_field_of_any_head(pieces):
+    data = head() + b'\r\n' + b''.join(pieces)
+    try:
+        expected = parse_head(data).headers.get('cookie')
+    except HTTPError:
+        return
+    assert cookie_of(data) == expected
 
 
 def test_the_same_line_may_come_with_other_fields():
