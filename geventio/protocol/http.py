@@ -267,13 +267,17 @@ def parse_query(
     :param single: names that may not be repeated.
     :raises HTTPError: 400 for too many fields or a repeated ``single`` one.
     """
-    fields: dict[str, str] = {}
     parts = query.split('&', max_fields)
     if len(parts) > max_fields:
         raise HTTPError(400, 'too many query fields')
+    pairs = [part.partition('=') for part in parts]
     encoded = '%' in query or '+' in query
-    for part in parts:
-        name, _, value = part.partition('=')
+    if not encoded:
+        fields = {name: value for name, _, value in pairs}
+        if len(fields) == len(pairs) and '' not in fields:  # nothing is repeated
+            return fields
+    fields = {}
+    for name, _, value in pairs:
         if encoded:
             name = unquote_plus(name)
             value = unquote_plus(value)

@@ -10,6 +10,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..protocol.jsonp import callback_body
@@ -23,6 +24,10 @@ _HTML = ('Content-Type', 'text/html')
 _JSON = ('Content-Type', 'application/json')
 _NO_STORE = ('Cache-Control', 'no-store')
 _NO_SNIFF = ('X-Content-Type-Options', 'nosniff')
+#: User agents remembered, because a client repeats its own, and the characters of the longest.
+MAX_AGENTS = 256
+AGENT_SIZE = 500
+
 _OLD_IE = re.compile(r';MSIE|Trident/')
 
 
@@ -70,7 +75,7 @@ class Exchange:
         else:
             compress = self.compress_from
             if not self.extra and (compress is None or len(body) < compress) \
-                    and 'user-agent' not in self.headers:
+                    and not self._is_from_old_ie():
                 return self.plain(body)
             headers = [_TEXT, _NO_STORE]
         body = self._compressed(body, headers)
@@ -83,9 +88,15 @@ class Exchange:
 
     def ok(self) -> None:
         """Answer a POST."""
+        if not self.extra and not self._is_from_old_ie():
+            return self.plain_ok()
         headers = [_HTML, _NO_STORE]
         self._protect_old_ie(headers)
-        self.reply(200, headers, b'ok')
+        return self.reply(200, headers, b'ok')
+
+    def plain_ok(self) -> None:
+        """Answer a POST with nothing special."""
+        self.reply(200, [_HTML, _NO_STORE], b'ok')
 
     def fail(self, status: int, body: bytes = b'') -> None:
         """Answer with an error; a body is JSON."""
@@ -145,6 +156,15 @@ class Exchange:
         return body
 
     def _protect_old_ie(self, headers: Headers) -> None:
-        agent = self.headers.get('user-agent')
-        if agent and _OLD_IE.search(agent):
+        if self._is_from_old_ie():
             headers.append(('X-XSS-Protection', '0'))
+
+    def _is_from_old_ie(self) -> bool:
+        agent = self.headers.get('user-agent')
+        return agent is not None and (
+            _is_old_ie(agent) if len(agent) <= AGENT_SIZE else _OLD_IE.search(agent) is not None)
+
+
+@lru_cache(maxsize=MAX_AGENTS)
+def _is_old_ie(agent: str) -> bool:
+    return _OLD_IE.search(agent) is not None

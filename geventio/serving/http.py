@@ -47,6 +47,7 @@ _READ, _WRITE = 1, 2
 _CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 _TEXT_HEAD = (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\n'
               b'Cache-Control: no-store\r\nContent-Length: %d\r\nConnection: keep-alive\r\n\r\n')
+_OK = response(200, [('Content-Type', 'text/html'), ('Cache-Control', 'no-store')], b'ok')
 
 
 # Requests that open a session are all alike. Nobody writes into an exchange's query.
@@ -97,6 +98,12 @@ class LoopExchange(Exchange):
             self.connection.answer(self, 200, _TEXT_HEAD % len(body) + body)
         else:
             super().plain(body)
+
+    def plain_ok(self) -> None:
+        if self.keep_alive:
+            self.connection.answer(self, 200, _OK)
+        else:
+            super().plain_ok()
 
     def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         if status >= 400:

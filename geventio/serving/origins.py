@@ -39,7 +39,13 @@ class Origins:
             if takes(allowed, 2):
                 return bool(allowed(origin, exchange.handshake().environ()))
             return bool(allowed(origin))
-        own = _own(exchange.headers, exchange.secure) if allowed is None else allowed
+        if allowed is None:
+            scheme = 'https://' if exchange.secure else 'http://'
+            if origin == scheme + exchange.headers.get('host', ''):  # nearly always
+                return True
+            own = _own(exchange.headers, exchange.secure)
+        else:
+            own = allowed
         if _plain(origin) in [_plain(o) for o in own] or _is_bare(origin, own):
             return True
         if origin not in self._told and len(self._told) < 100:
