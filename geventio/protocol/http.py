@@ -270,14 +270,17 @@ def parse_query(
     parts = query.split('&', max_fields)
     if len(parts) > max_fields:
         raise HTTPError(400, 'too many query fields')
-    pairs = [part.partition('=') for part in parts]
     encoded = '%' in query or '+' in query
+    fields: dict[str, str] = {}
     if not encoded:
-        fields = {name: value for name, _, value in pairs}
-        if len(fields) == len(pairs) and '' not in fields:  # nothing is repeated
+        for part in parts:
+            name, _, value = part.partition('=')
+            fields[name] = value
+        if len(fields) == len(parts) and '' not in fields:  # nothing is repeated
             return fields
-    fields = {}
-    for name, _, value in pairs:
+        fields = {}
+    for part in parts:
+        name, _, value = part.partition('=')
         if encoded:
             name = unquote_plus(name)
             value = unquote_plus(value)
