@@ -52,7 +52,8 @@ def check_handshake(method: str, headers: Mapping[str, str],
     if headers.get('sec-websocket-version', '').strip() not in versions:
         raise HTTPError(426, 'WebSocket version must be 13')
     # A body would be read as frames: the request must end with its headers.
-    if 'transfer-encoding' in headers or headers.get('content-length', '0').strip() != '0':
+    if 'transfer-encoding' in headers \
+            or 'content-length' in headers and headers['content-length'].strip() != '0':
         raise HTTPError(400, 'WebSocket handshake with a body')
     key = headers.get('sec-websocket-key', '').strip()
     if not _is_key(key):

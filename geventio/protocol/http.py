@@ -117,13 +117,14 @@ def parse_head(head: bytes) -> Request:
         raise HTTPError(414, 'request target too long')
     first, _, fields = head.partition(b'\r\n')
     request = Request()
-    read_line = _request_line if b'sid=' in first or len(first) > LINE_SIZE else _opening_line
+    joins = first.find(b'sid=') >= 0  # `in` would first try to make an integer of it
+    read_line = _request_line if joins or len(first) > LINE_SIZE else _opening_line
     request.method, request.target, request.path, request.query, request.version = read_line(first)
-    repeated = b'sid=' in first and len(fields) <= REMEMBERED_SIZE
-    read_fields = _known_fields if repeated else _read_fields
+    remembered = joins and len(fields) <= REMEMBERED_SIZE
+    read_fields = _known_fields if remembered else _read_fields
     (headers, request.keep_alive, request.content_length, request.chunked,
      request.expect_continue) = read_fields(fields, request.version == 'HTTP/1.1')
-    request.headers = headers.copy()
+    request.headers = headers.copy() if remembered else headers
     return request
 
 
@@ -188,12 +189,7 @@ def _read_fields(fields: bytes, modern: bool) -> _Fields:
         if not colon:
             raise HTTPError(400, 'header without colon')
         value = value.strip(' \t')
-        if key not in headers:
-            headers[key] = value
-        elif key in _SINGLE:
-            raise HTTPError(400, 'repeated ' + key)
-        else:
-            headers[key] += ('; ' if key == 'cookie' else ', ') + value
+        headers[key] = value if key not in headers else _joined(key, headers[key], value)
 
     host = headers.get('host')
     if host is None:
@@ -208,6 +204,13 @@ def _read_fields(fields: bytes, modern: bool) -> _Fields:
     if 'expect' in headers:
         expects = _expects(headers['expect'], modern)
     return headers, _keeps_alive(headers.get('connection'), modern), length, chunked, expects
+
+
+def _joined(key: str, before: str, value: str) -> str:
+    """The value of a field that comes again."""
+    if key in _SINGLE:
+        raise HTTPError(400, 'repeated ' + key)
+    return before + ('; ' if key == 'cookie' else ', ') + value
 
 
 # A client repeats its header fields to the byte with every poll of a connection. Only what passed

@@ -6,11 +6,12 @@ import time
 from datetime import timedelta
 
 import pytest
-from flask import Flask, abort, session
+from flask import Flask, Request, abort, request, session
 from flask.sessions import SecureCookieSessionInterface, SessionInterface, SessionMixin
 from gevent.event import Event
 
 from geventio import Namespace, SocketIO, emit
+from geventio.extension.session import CookieRequest, open_session
 
 from ..waiting import until
 from .browser import Browsers, add_views, sessions_on_server, warnings
@@ -158,6 +159,70 @@ def test_a_cookie_is_judged_by_what_holds_at_the_moment(app, socketio, client, m
     assert read(ann) == 'Ann'
     app.permanent_session_lifetime = timedelta(seconds=-1)
     assert read(ann) == 'nobody'
+
+
+@pytest.mark.parametrize('change', [
+    lambda text: text, lambda text: text[:-1], lambda text: text + 'A', lambda text: text + '.',
+    lambda text: '', lambda text: '.', lambda text: '..', lambda text: text.replace('.', '..'),
+    lambda text: 'A' + text, lambda text: text.swapcase(), lambda text: text + '=',
+    lambda text: text + '\xe9', lambda text: text.rpartition('.')[0],
+    lambda text: text.replace('.', '.A', 1), lambda text: 'x' * 5000,
+])
+@pytest.mark.parametrize('values', [{}, {'name': 'Ann'}, {'long': 'x' * 2000}, {'pair': (1, 2)}])
+@pytest.mark.parametrize('age', [0, 5, 100, -100])
+def test_a_cookie_is_read_as_flask_reads_it(app, monkeypatch, change, values, age):
+    interface = SecureCookieSessionInterface()
+    now = time.time()
+    with monkeypatch.context() as patched:
+        patched.setattr(time, 'time', lambda: now - age)  # when it was signed
+        signed = interface.get_signing_serializer(app).dumps(values)
+    text = change(signed)
+    app.permanent_session_lifetime = timedelta(seconds=50)
+    request = CookieRequest('session=' + text.encode().decode('latin-1'))
+    mine = open_session(app, request)
+    assert dict(mine) == dict(interface.open_session(app, request))
+    assert type(mine) is type(interface.open_session(app, request))
+    if text == signed and 0 <= age <= 50:
+        assert dict(mine) == values
+
+
+def test_of_two_cookies_with_one_name_the_first_counts(app, socketio, client):
+    socketio.on_event('name', lambda: [session.get('name'), request.cookies.get('session')[:1]])
+    (_, ann), = cookie(app, name='Ann')
+    (_, bob), = cookie(app, name='Bob')
+    one = client(headers=[('Cookie', f'a=b; {ann}; {bob}')])
+    one.connect()
+    assert one.call('name') == [['Ann', ann[8]]]
+
+
+def test_the_session_is_the_same_before_and_after_request_is_read(app, socketio, client):
+    def read():
+        session['count'] = session.get('count', 0) + 1
+        return [session['count'], request.environ['saved_session'] is session._get_current_object()]
+
+    @socketio.on('connect')
+    def connect():
+        read()
+
+    socketio.on_event('read', read)
+    one = client(headers=cookie(app, count=5))
+    one.connect()
+    assert one.call('read') == [[7, True]]
+
+
+def test_a_request_class_of_the_application_is_asked_for_its_cookies(app, client):
+    class Mine(Request):
+        @property
+        def cookies(self):
+            return {'session': ann.partition('=')[2]}
+
+    (_, ann), = cookie(app, name='Ann')
+    app.request_class = Mine
+    socketio = SocketIO(app)
+    socketio.on_event('name', lambda: session.get('name'))
+    one = client(socketio)
+    one.connect()
+    assert one.call('name') == ['Ann']
 
 
 def test_applications_do_not_share_keys(client):

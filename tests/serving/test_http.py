@@ -7,7 +7,7 @@ import pytest
 from gevent import socket
 
 from geventio import EngineServer, Server
-from geventio.serving import http
+from geventio.serving import exchange, http
 from geventio.serving.running import shut_down
 
 from ..waiting import until
@@ -54,6 +54,66 @@ def test_idle_connections_are_closed(server, monkeypatch):
     assert everything(silent) == b''
     assert everything(slow) == b''
     assert not server.http.connections
+
+
+def test_a_connection_that_asked_and_is_silent_is_closed(server, monkeypatch):
+    monkeypatch.setattr(http, 'IDLE_TIMEOUT', 0.05)
+    sock = connect(server)
+    sock.sendall(b'OPTIONS /socket.io/ HTTP/1.1\r\nHost: x\r\n\r\n')
+    assert everything(sock).startswith(b'HTTP/1.1 204 ')
+    assert not server.http.connections
+
+
+def test_connections_are_looked_at_as_long_as_there_are_any(server, monkeypatch):
+    monkeypatch.setattr(http, 'IDLE_TIMEOUT', 0.05)
+    for _ in range(2):
+        assert everything(connect(server)) == b''
+        until(lambda: server.http.bucket is None)
+
+
+def test_all_that_wait_to_be_accepted_are(server):
+    socks = [connect(server) for _ in range(2 * server.http.max_accept + 10)]
+    until(lambda: len(server.http.connections) == len(socks))
+    for sock in socks:
+        sock.close()
+    until(lambda: not server.http.connections)
+
+
+@pytest.mark.parametrize(('agent', 'protected'), [
+    ('', False), ('User-Agent: Mozilla/5.0 Chrome/126\r\n', False),
+    ('User-Agent: Mozilla/4.0 (compatible;MSIE 8.0)\r\n', True),
+    ('User-Agent: ' + 'x' * exchange.AGENT_SIZE + 'Trident/7.0\r\n', True),
+])
+@pytest.mark.parametrize('connection', ['keep-alive', 'close'])
+def test_answers_of_polling(server, agent, protected, connection):
+    sock = connect(server)
+    target = server.target(EIO='4', transport='polling')
+    common = f'HTTP/1.1\r\nHost: x\r\n{agent}Connection: '
+    answers = []
+    sock.sendall(f'GET {target} {common}keep-alive\r\n\r\n'.encode())
+    answers.append(sock.recv(65536))
+    sid = next(iter(server.sessions))
+    sock.sendall(f'POST {target}&sid={sid} {common}{connection}\r\n'
+                 'Content-Length: 1\r\n\r\n1'.encode())
+    answers.append(sock.recv(65536))
+    for answer, kind in zip(answers, (b'plain; charset=UTF-8', b'html'), strict=True):
+        head, _, body = answer.partition(b'\r\n\r\n')
+        lines = head.split(b'\r\n')
+        assert lines[0] == b'HTTP/1.1 200 OK'
+        assert sorted(lines[1:]) == sorted([
+            b'Content-Type: text/' + kind, b'Cache-Control: no-store',
+            b'Content-Length: %d' % len(body),
+            b'Connection: ' + (b'keep-alive' if kind != b'html' else connection.encode()),
+            *([b'X-XSS-Protection: 0'] if protected else [])])
+    assert answers[1].endswith(b'ok')
+    sock.close()
+    server.settle()
+
+
+def test_user_agents_that_are_remembered_are_few():
+    for i in range(2 * exchange.MAX_AGENTS):
+        exchange._is_old_ie(str(i))
+    assert exchange._is_old_ie.cache_info().currsize <= exchange.MAX_AGENTS
 
 
 def test_a_waiting_get_is_not_idle(server, monkeypatch):
