@@ -154,7 +154,7 @@ class Session:
         transport.close(code, text)
         upper.closed(reason)
 
-    def overdue(self, now: float) -> bool:
+    def overdue(self) -> bool:
         """Whether the heartbeat's deadline has passed, though its timer has not fired yet."""
         raise NotImplementedError
 

@@ -69,7 +69,7 @@ def route(engine: Engine, query: Mapping[str, str], method: str, upgrade: bool
         session = engine.sessions.get(sid)
         if not isinstance(session, (Session3, Session4)):  # those of other dialects have own doors
             raise Refused(UNKNOWN_SID)
-        if session.transport.name == 'polling' and session.overdue(engine.runtime.now()):
+        if session.transport.name == 'polling' and session.overdue():
             session.end(PING_TIMEOUT, 1001, 'ping timeout')
             raise Refused(UNKNOWN_SID)
         if transport == 'websocket':

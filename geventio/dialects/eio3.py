@@ -168,8 +168,8 @@ class Session3(Session):
         else:
             super().control(packet)
 
-    def overdue(self, now: float) -> bool:
-        return now >= self.heard + self._patience
+    def overdue(self) -> bool:
+        return self.engine.runtime.now() >= self.heard + self._patience
 
     def tick(self, now: float) -> float | None:
         rest = self.heard + self._patience - now

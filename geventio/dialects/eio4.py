@@ -131,7 +131,9 @@ class Session4(Session):
         deadline = self.waiting_since + config.ping_timeout + config.ping_grace
         return min(config.ping_interval, deadline - now)
 
-    def overdue(self, now: float) -> bool:
+    def overdue(self) -> bool:
+        if not self.waiting_since:
+            return False
         config = self.engine.config
-        return bool(self.waiting_since) and \
-            now >= self.waiting_since + config.ping_timeout + config.ping_grace
+        return self.engine.runtime.now() >= \
+            self.waiting_since + config.ping_timeout + config.ping_grace

@@ -49,7 +49,8 @@ def check_handshake(method: str, headers: Mapping[str, str],
     connection = headers.get('connection', '')
     if connection != 'Upgrade' and not _has_token(connection, 'upgrade'):
         raise HTTPError(400, 'Connection header lacks upgrade')
-    if headers.get('sec-websocket-version', '').strip() not in versions:
+    version = headers.get('sec-websocket-version', '')
+    if version not in versions and version.strip() not in versions:
         raise HTTPError(426, 'WebSocket version must be 13')
     # A body would be read as frames: the request must end with its headers.
     if 'transfer-encoding' in headers \

@@ -204,18 +204,19 @@ class HTTPConnection:
     def _take_head(self, data: bytes) -> bytes:
         """Serve the request that ``data`` begins with; returns what is behind it."""
         end = data.find(b'\r\n\r\n')
-        ours = self._server.ours(data)
-        if ours is False or ours is None and end >= 0:
-            sock = self.release()
-            self._server.hand_over(sock, self._address, data)
-            return b''
+        server = self._server
+        if not data.startswith(server.usual):
+            ours = server.ours(data)
+            if ours is False or ours is None and end >= 0:
+                server.hand_over(self.release(), self._address, data)
+                return b''
         if end < 0 and len(data) <= MAX_HEAD_SIZE:
             self._buffer = data
             return b''
         head = data if end < 0 else data[:end]
         try:
             request = parse_head(head)
-            exchange = self._exchange = self._server.exchange_class(self, request, head)
+            exchange = self._exchange = server.exchange_class(self, request, head)
         except HTTPError as error:
             self._refuse(error)
             return b''

@@ -93,6 +93,7 @@ class Server(WSGIServer):
     :ivar environs: makes the environs of what is served in the loop, and
     :ivar exchange_class: its exchanges.
     :ivar connections: what is in the loop.
+    :ivar usual: how nearly all requests for our path begin.
     """
 
     handler_class = Handler
@@ -114,7 +115,7 @@ class Server(WSGIServer):
         self.bucket: dict[Any, None] | None = None  # of the looks at them
         self._idle: set[Any] = set()
         self._prefix = b''
-        self._usual: tuple[bytes, ...] = ()
+        self.usual: tuple[bytes, ...] = ()
 
     def init_socket(self) -> None:
         super().init_socket()
@@ -151,14 +152,12 @@ class Server(WSGIServer):
                 self.exchange_class = RewrittenExchange
             self.gateway = door.gateway
             self._prefix = prefix = self.gateway.path.encode('ascii')
-            self._usual = b'GET ' + prefix + b'?', b'POST ' + prefix + b'?'
+            self.usual = b'GET ' + prefix + b'?', b'POST ' + prefix + b'?'
 
     # -- which requests are ours ----------------------------------------------------------------
 
     def ours(self, data: bytes) -> bool | None:
         """Whether a request that begins with ``data`` is for our path; None if too early to say."""
-        if data.startswith(self._usual):
-            return True
         start = data.find(b' ', 0, 16) + 1
         if not start:
             return None if len(data) < 16 and not self.asks_for_policy(data) else False
