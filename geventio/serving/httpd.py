@@ -269,6 +269,13 @@ class Server(WSGIServer):
             self._idle.discard(me)
         return b''
 
+    def close(self) -> None:
+        super().close()
+        bucket = self.bucket
+        if bucket is not None and not self.connections:
+            bucket.pop(self, None)
+            self.bucket = None
+
     def close_idle(self) -> bool:
         """Close the connections on which nothing happens; returns whether there are others."""
         gevent.killall(list(self._idle), block=False)

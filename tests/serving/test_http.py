@@ -71,6 +71,18 @@ def test_connections_are_looked_at_as_long_as_there_are_any(server, monkeypatch)
         until(lambda: server.http.bucket is None)
 
 
+def test_a_server_that_has_ended_is_kept_by_no_timer(host):
+    server = host(Server())
+    wheel = server.owner.engine.runtime.wheel
+    sock = connect(server)
+    until(lambda: server.http.connections)
+    sock.close()
+    until(lambda: not server.http.connections)
+    assert any(server.http in bucket for bucket in wheel._buckets.values())
+    server.http.stop(timeout=0)
+    assert not any(server.http in bucket for bucket in wheel._buckets.values())
+
+
 def test_all_that_wait_to_be_accepted_are(server):
     socks = [connect(server) for _ in range(2 * server.http.max_accept + 10)]
     until(lambda: len(server.http.connections) == len(socks))
