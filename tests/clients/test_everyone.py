@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from ..tools import MissingToolError, install_packages, unable
 from .conftest import KINDS, StartServer
-from .harness import driver, outcome_of
+from .harness import FOLDER, driver, outcome_of
 
 #: Dialects besides Engine.IO: official libraries where they run here, otherwise clients that the
 #: tests have written themselves.
@@ -16,12 +17,22 @@ VISITORS = {
     'sio06': ['websocket', 'flashsocket', 'xhr-polling', 'jsonp-polling', 'xhr-multipart',
               'htmlfile'],
     'dojox': ['websocket', 'long-poll'],
+    'sockjs': ['websocket', 'xhr-streaming', 'xhr-polling', 'eventsource', 'htmlfile', 'jsonp'],
     'plain': ['websocket'],
     'sse': ['eventsource'],
 }
 
 
+@pytest.fixture
+def with_sockjs(node_path: str) -> None:
+    try:
+        install_packages(FOLDER / 'sockjs')
+    except MissingToolError as missing:
+        unable(str(missing))
+
+
 @pytest.mark.timeout(120)
+@pytest.mark.usefixtures('with_sockjs')
 def test_everyone_in_one_room(node_path: str, start_server: StartServer) -> None:
     server = start_server(dialects='all', sse_rooms=['everyone'])
     kinds = [*KINDS, *((name, transport) for name in VISITORS for transport in VISITORS[name])]

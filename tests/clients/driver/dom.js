@@ -116,6 +116,7 @@ function install() {
   const head = root.appendChild(new Element('head'));
   const body = root.appendChild(new Element('body'));
   global.document = {
+    domain: '127.0.0.1',
     head,
     body,
     createElement(tag) {

@@ -286,14 +286,6 @@ class SockJS {
     this.path = `/sockjs/000/${process.pid}-${visitor.transport}-${Math.random().toString(36).slice(2)}`;
   }
 
-  async eventsource() {
-    this.posts('xhr_send', (message) => message, { 'Content-Type': 'text/plain' });
-    await pieces(this.visitor, `${this.path}/eventsource`, '\r\n\r\n', (block) => {
-      const at = block.indexOf('data: ');
-      if (at >= 0) this.read(decodeURIComponent(block.slice(at + 6)));
-    });
-  }
-
   async htmlfile() {
     this.posts('xhr_send', (message) => message, { 'Content-Type': 'text/plain' });
     await pieces(this.visitor, `${this.path}/htmlfile?c=callback`, '</script>', (script) => {
