@@ -6,10 +6,7 @@ session is opened and saved is decided in ``context``.
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from time import time
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -58,37 +55,7 @@ class _SecureCookies(SecureCookieSessionInterface):
         made = self._made.get(app)
         if made is None or made[0] != source:
             made = self._made[app] = source, super().get_signing_serializer(app)
-            if made[1] is not None:
-                made[1].loads = _Signed(made[1]).loads
         return made[1]
-
-
-class _Signed:
-    """The ``loads`` of Flask's signing serializer, for cookies of the present key at less cost.
-
-    One comparison tells that a cookie is as the serializer writes them, and that it is whole. What
-    is not, and what could be too old, is left to the serializer's own ``loads``.
-
-    :param serializer: an ``URLSafeTimedSerializer``.
-    """
-
-    def __init__(self, serializer: Any) -> None:
-        self._loads = serializer.loads
-        self._load_payload = serializer.load_payload
-        signer = next(serializer.iter_unsigners())
-        self._mac = hmac.new(signer.derive_key(), digestmod=signer.digest_method)
-
-    def loads(self, cookie: str, max_age: int) -> Any:
-        """See ``TimedSerializer.loads``."""
-        signed, _, signature = cookie.encode().rpartition(b'.')
-        payload, _, stamp = signed.rpartition(b'.')
-        mac = self._mac.copy()
-        mac.update(signed)
-        if hmac.compare_digest(urlsafe_b64encode(mac.digest()).rstrip(b'='), signature):
-            made = int.from_bytes(urlsafe_b64decode(stamp + b'=' * (-len(stamp) % 4)), 'big')
-            if 0 <= int(time()) - made <= max_age:
-                return self._load_payload(payload)
-        return self._loads(cookie, max_age=max_age)
 
 
 _secure_cookies = _SecureCookies()

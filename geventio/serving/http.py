@@ -7,27 +7,16 @@ on to pywsgi with the bytes read. The grammar lives in ``protocol.http``, the de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
+from collections.abc import Collection
 from time import monotonic
 from typing import Any
 
 from ..errors import HTTPError
-from ..protocol.http import (
-    LINE_SIZE,
-    MAX_HEAD_SIZE,
-    MAX_LINES,
-    ChunkedBody,
-    Request,
-    parse_head,
-    parse_query,
-    response,
-)
-from ..protocol.httpstream import chunk, stream_head
-from ..transports.streaming import StreamTransport
+from ..protocol.http import MAX_HEAD_SIZE, ChunkedBody, Request, parse_head, response
 from .doors import Reading
 from .exchange import Exchange
 from .handshake import LoopHandshake
+from .loopexchange import LoopExchange
 
 #: Seconds a connection may stay without a complete request.
 IDLE_TIMEOUT = 75.0
@@ -45,73 +34,6 @@ READ_SIZE = 65_536
 
 _READ, _WRITE = 1, 2
 _CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
-_TEXT_HEAD = (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\n'
-              b'Cache-Control: no-store\r\nContent-Length: %d\r\nConnection: keep-alive\r\n\r\n')
-_OK = response(200, [('Content-Type', 'text/html'), ('Cache-Control', 'no-store')], b'ok')
-
-
-# Requests that open a session are all alike. Nobody writes into an exchange's query.
-_opening_query = lru_cache(maxsize=MAX_LINES)(parse_query)
-
-
-class LoopExchange(Exchange):
-    """An exchange of a connection in the loop."""
-
-    __slots__ = ('_head', 'connection', 'keep_alive', 'request')
-
-    def __init__(self, connection: HTTPConnection, request: Request, head: bytes) -> None:
-        query = request.query
-        parse = parse_query if 'sid=' in query or len(query) > LINE_SIZE else _opening_query
-        super().__init__(request.method, request.path, parse(query), request.headers, False,
-                         connection.gateway.compress_from)
-        self._head = head
-        self.connection = connection
-        self.request = request
-        self.keep_alive = request.keep_alive
-
-    @property
-    def target(self) -> str:
-        return self.request.target
-
-    def handshake(self) -> LoopHandshake:
-        return self.connection.handshake(self._head)
-
-    def stream(self, session: Any, form: Any, prelude: bytes, budget: int | None
-               ) -> StreamTransport:
-        chunked = form.chunked and self.request.version == 'HTTP/1.1'
-        encoding = form.chunks if chunked else form.plain
-        sock, _, watcher = self.connection.give_away(self, 200)
-        gateway = self.connection.gateway
-        runtime: Any = gateway.engine.runtime
-        transport = StreamTransport(session, sock, runtime, encoding,
-                                    gateway.config.max_outbox_size, watcher, budget, chunked)
-        head = stream_head([*form.headers, *self.extra], chunked)
-        transport.start(head + (chunk(prelude) if chunked else prelude))
-        return transport
-
-    def upgrade(self, agreed: Any, start: Callable[..., Any]) -> None:
-        sock, early, watcher = self.connection.give_away(self, 101)
-        start(agreed, sock, early, agreed.head(), watcher)
-
-    def plain(self, body: bytes) -> None:
-        if self.keep_alive:
-            self.connection.answer(self, 200, _TEXT_HEAD % len(body) + body)
-        else:
-            super().plain(body)
-
-    def plain_ok(self) -> None:
-        if self.keep_alive:
-            self.connection.answer(self, 200, _OK)
-        else:
-            super().plain_ok()
-
-    def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
-        if status >= 400:
-            self.keep_alive = False
-        if self.method == 'HEAD':
-            body = b''
-        self.connection.answer(
-            self, status, response(status, [*headers, *self.extra], body, self.keep_alive))
 
 
 class HTTPConnection:
@@ -192,7 +114,7 @@ class HTTPConnection:
         while data and self._sock is not None and self._lingered is None:
             if self._body is not None:
                 data = self._take_body(data)
-            elif self._exchange is not None:  # its answer is not out yet
+            elif self._exchange is not None or self._out:  # its answer is not out yet
                 if len(data) > MAX_PIPELINED:
                     self.lost()
                 else:
@@ -343,7 +265,7 @@ class HTTPConnection:
         self._write(data)
         if not exchange.keep_alive:
             self._linger()
-        elif self._buffer:
+        elif self._buffer and not self._out:
             self.gateway.engine.runtime.loop.run_callback(self.feed, b'')
 
     def _refuse(self, error: HTTPError) -> None:
@@ -383,6 +305,8 @@ class HTTPConnection:
             self._writer = None
             if self._lingered is not None:
                 self._say_no_more()
+            elif self._buffer:
+                self.feed(b'')
 
     def _log(self, exchange: LoopExchange, status: int, size: int) -> None:
         self._server.log_access(self._address, exchange.request, status, size)

@@ -27,7 +27,8 @@ from . import flashpolicy
 from .gateway import Gateway
 from .handler import WebSocketHandler
 from .handshake import Environs
-from .http import IDLE_TIMEOUT, HTTPConnection, LoopExchange, look_at
+from .http import IDLE_TIMEOUT, HTTPConnection, look_at
+from .loopexchange import LoopExchange
 from .middleware import NAMES, Rewrite, layers, only_calls, only_rewrites, rewriters
 from .rewritten import RewrittenExchange
 from .takeoff import set_nodelay, take_off

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ..protocol.http import Request
 from .handshake import LoopHandshake, headers_of
-from .http import HTTPConnection, LoopExchange
+from .http import HTTPConnection
+from .loopexchange import LoopExchange
 
 
 class RewrittenExchange(LoopExchange):

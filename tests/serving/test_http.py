@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import gevent
 import pytest
 from gevent import socket
@@ -216,3 +218,27 @@ def test_a_large_answer_to_a_slow_reader(host):
     assert data.endswith(b'z' * 1000)
     assert data.count(b'z') == 5_000_000
     sock.close()
+
+
+def test_a_request_behind_an_answer_that_is_not_all_sent_waits_for_it(host):
+    """Otherwise what takes the connection over would cut the answer off."""
+    server = host(max_http_buffer_size=30_000_000, max_outbox_size=100_000_000)
+    server.owner.on('connect', lambda sid, environ: None)
+    connection = server.connection()
+    opened = connection.request('GET', server.target(EIO='4', transport='polling'))
+    sid = json.loads(opened.body[1:])['sid']
+    target = server.target(EIO='4', transport='polling', sid=sid)
+    assert server.connection().request('POST', target, b'40').body == b'ok'
+    assert connection.request('GET', target).body.startswith(b'40')
+    server.owner.emit('large', 'x' * 20_000_000)
+    poll = f'GET {target} HTTP/1.1\r\nHost: x\r\n\r\n'
+    upgrade = (f'GET {server.target(EIO="4", transport="websocket")} HTTP/1.1\r\nHost: x\r\n'
+               'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
+               'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+    connection.sock.sendall((poll + upgrade).encode())
+    data = b''
+    while b'HTTP/1.1 101 ' not in data[-1000:]:
+        piece = connection.sock.recv(1_000_000)
+        assert piece, data[-200:]
+        data += piece
+    assert data.count(b'x') >= 20_000_000
