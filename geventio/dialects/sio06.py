@@ -34,6 +34,9 @@ log = logging.getLogger('geventio')
 #: of silence.
 HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT = 10.0, 8.0
 
+#: Ended sessions whose last words wait for one more poll, and the longest that do, in characters.
+MAX_LAST_WORDS, LAST_WORDS_SIZE = 1000, 16_000
+
 WEBSOCKETS = ('websocket', 'flashsocket')
 TRANSPORTS = (*WEBSOCKETS, 'xhr-polling', 'jsonp-polling', 'xhr-multipart', 'htmlfile')
 
@@ -139,9 +142,7 @@ class Sio06Session(OlderSession):
     def unsaid(self, packets: list[str]) -> None:
         """Keep the last words of the server for one more poll."""
         if packets and self.closed == FORCED_SERVER_CLOSE:
-            last_words = self.door.last_words
-            last_words[self.sid] = ''.join(packets)
-            self.engine.runtime.call_later(self.pause, last_words.pop, self.sid, None)
+            self.door.keep(self, ''.join(packets))
 
     @property
     def interval(self) -> float:
@@ -221,8 +222,14 @@ class Sio06Door(Door):
         for place in range(len(segments) - 1, -1, -1):
             session = self.engine.sessions.get(segments[place])
             if isinstance(session, Sio06Session) and session.transport.name != 'websocket':
-                return session, segments[place + 1:]
+                return session, [part for part in segments[place + 1:] if part]
         return None, []
+
+    def keep(self, session: Sio06Session, words: str) -> None:
+        """Keep what a session that the server has ended had still to say, for a while."""
+        if len(self.last_words) < MAX_LAST_WORDS and len(words) <= LAST_WORDS_SIZE:
+            self.last_words[session.sid] = words
+            session.engine.runtime.call_later(session.pause, self.last_words.pop, session.sid, None)
 
     def _last_words(self, segments: list[str]) -> str:
         """What a session had still to say when the server ended it; once."""

@@ -155,6 +155,16 @@ def test_news_stay_in_order(serve):
     assert waiting.get(timeout=TIMEOUT).body == frame('third').encode()
 
 
+def test_a_url_that_ends_in_a_slash(serve):
+    server = serve()
+    page = Page(server)
+    page.url += '/'
+    waiting = page.wait()
+    assert page.post(b'hello').body == b''
+    server.owner.send('news')
+    assert waiting.get(timeout=TIMEOUT).body == b'~m~4~m~news'
+
+
 def test_a_second_waiting_post_takes_the_place_of_the_first(serve):
     server = serve()
     page = Page(server)

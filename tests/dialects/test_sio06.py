@@ -269,6 +269,18 @@ def test_the_last_words_of_the_server_wait_for_one_more_poll(serve, transport):
         clients[1].get()
 
 
+@pytest.mark.parametrize(('limit', 'value'), [('MAX_LAST_WORDS', 0), ('LAST_WORDS_SIZE', 5)])
+def test_last_words_are_bounded(serve, monkeypatch, limit, value):
+    monkeypatch.setattr(sio06, limit, value)
+    server = serve()
+    client = Poller(server)
+    server.owner.send('goodbye')
+    server.owner.disconnect(server.owner.sids[0])
+    server.settle()
+    with pytest.raises(AssertionError, match='no such session'):
+        client.get()
+
+
 # -- heartbeats -----------------------------------------------------------------------------------
 
 
@@ -535,6 +547,15 @@ def test_an_allowed_origin(serve):
     sid = next(iter(server.sessions))
     answer = connection.request('POST', f'/socket.io/xhr-polling/{sid}/send', b'', page)
     assert answer.headers['access-control-allow-origin'] == 'http://page.example'
+
+
+@pytest.mark.parametrize('path', ['jsonp-polling//1/0', 'htmlfile//1'])
+def test_scripts_and_frames_of_other_sites(serve, path):
+    """They are fetched without an Origin."""
+    server = serve()
+    foreign = [('Sec-Fetch-Site', 'cross-site'), ('Referer', 'http://evil.example/page')]
+    assert server.connection().request('GET', f'/socket.io/{path}', headers=foreign).status == 403
+    assert not server.sessions
 
 
 # -- the end --------------------------------------------------------------------------------------
