@@ -119,9 +119,12 @@ class Sio06Session(OlderSession):
                 super().pong()
 
     def pong(self) -> None:
-        """A sign of life, which is enough for clients that have never echoed a heartbeat."""
+        """A sign of life, which is enough for clients that have never echoed a heartbeat.
+
+        It puts no heartbeat off: clients that hear nothing give up, however much they say.
+        """
         if not self._echoes:
-            super().pong()
+            self.waiting_since = 0.0
         if self.transport is self.held and not self.held.held:
             self.held.since = self.engine.runtime.now()
 

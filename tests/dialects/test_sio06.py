@@ -339,6 +339,21 @@ def test_who_has_never_echoed_lives_by_messages(serve):
         client.send('x')
 
 
+@pytest.mark.parametrize('transport', ['hixie-76', *STREAMS])
+def test_who_talks_gets_heartbeats_nevertheless(serve, transport):
+    server = serve(ping_interval=0.2, ping_timeout=5)
+    client = connect(server, transport)
+
+    def talk():
+        while True:
+            client.send('x')
+            gevent.sleep(0.02)
+
+    talking = gevent.spawn(talk)
+    assert beats(client, 3) == [1, 2, 3]
+    talking.kill()
+
+
 def test_the_interval_is_never_longer_than_clients_wait(host):
     server = host(Owner(ping_interval=25, ping_timeout=20))
     client = Poller(server)
