@@ -7,6 +7,7 @@ session is opened and saved is decided in ``context``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -54,8 +55,18 @@ class _SecureCookies(SecureCookieSessionInterface):
                   self.key_derivation, self.digest_method, self.serializer)
         made = self._made.get(app)
         if made is None or made[0] != source:
-            made = self._made[app] = source, super().get_signing_serializer(app)
+            made = self._made[app] = source, _kept(super().get_signing_serializer(app))
         return made[1]
+
+
+def _kept(serializer: Any) -> Any:
+    """A signing serializer that makes its signers, and the keys they derive, only once."""
+    if serializer is not None:
+        signers = list(serializer.iter_unsigners())
+        for signer in signers:
+            signer.derive_key = cache(signer.derive_key)
+        serializer.iter_unsigners = lambda salt=None: iter(signers)
+    return serializer
 
 
 _secure_cookies = _SecureCookies()
