@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from ..core.engine import Engine
 from ..core.session import Handshake
 from ..errors import HTTPError
-from ..protocol.httpstream import chunk
+from ..protocol.chunks import chunk
 from .older import Framed, OlderSession, Rewrite
 
 Headers = list[tuple[str, str]]

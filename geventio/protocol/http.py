@@ -1,7 +1,7 @@
-"""Strict HTTP/1.1 messages: the request head and body in, the reply out.
+"""Strict HTTP/1.1 messages: the request head in, the reply out.
 
-What lives here: a pure parser for request heads, query strings and chunked bodies, and a writer of
-whole replies (RFC 9110, RFC 9112). It serves the server's own paths only, inside an event-loop
+What lives here: a pure parser for request heads and query strings, and a writer of whole replies and
+of the heads of those that go on (RFC 9110, RFC 9112); chunks are in ``chunks``. It serves the server's own paths only, inside an event-loop
 callback, so it is built to be fast on the heads browsers send and to refuse, rather than to
 repair, everything else: a request that two readers could understand differently is answered with
 an error and its connection ends.
@@ -82,7 +82,7 @@ class Request:
     :ivar keep_alive: whether the connection may carry another request afterwards.
     :ivar content_length: bytes of body; 0 when none was announced (RFC 9112 section 6.3), None
         for a chunked body.
-    :ivar chunked: the body comes in chunks: read it with :class:`ChunkedBody`.
+    :ivar chunked: the body comes in chunks: read it with :class:`~geventio.protocol.chunks.ChunkedBody`.
     :ivar expect_continue: the peer waits for ``100 Continue`` before it sends the body.
     """
 
@@ -295,83 +295,6 @@ def parse_query(
     return fields
 
 
-# States of ChunkedBody: what the next byte belongs to.
-_SIZE, _DATA, _LINE_END, _LAST, _DONE = range(5)
-# Eight hexadecimal digits announce 4 GiB; more is never wanted.
-_size_line = re.compile(rb'([0-9A-Fa-f]{1,8})\r\n').match
-_size_start = re.compile(rb'[0-9A-Fa-f]{1,8}\r?\Z').match
-
-
-class ChunkedBody:
-    """Decoder for one chunked request body (RFC 9112 section 7.1), fed as the bytes arrive.
-
-    Stricter than the grammar, since each liberty has been a way to smuggle a second request past
-    some reader: chunk extensions, trailer fields and blanks around a size are refused.
-
-    :param max_size: most bytes of decoded body accepted.
-    :ivar rest: once the body is complete, the bytes that follow it; ``b''`` before.
-    """
-
-    __slots__ = ('max_size', 'rest', '_body', '_pending', '_left', '_state')
-
-    def __init__(self, max_size: int) -> None:
-        self.max_size = max_size
-        self.rest = b''
-        self._body = bytearray()
-        self._pending = b''  # an unfinished size line or line end: at most 9 bytes
-        self._left = 0  # bytes of the current chunk still to come
-        self._state = _SIZE
-
-    def feed(self, data: bytes) -> bytes | None:
-        """Take the next bytes; return the whole body when it is complete, None until then.
-
-        :raises HTTPError: 400 for a malformed body, 413 as soon as a chunk announces more than
-            ``max_size`` bytes in all. Either way the connection cannot be used further.
-        :raises RuntimeError: when the body was already complete.
-        """
-        if self._state == _DONE:
-            raise RuntimeError('the body is complete')
-        if self._pending:
-            data = self._pending + data
-            self._pending = b''
-        body = self._body
-        pos, end = 0, len(data)
-        while pos < end:
-            if self._state == _SIZE:
-                match = _size_line(data, pos)
-                if match is None:
-                    if _size_start(data, pos) is None:
-                        raise HTTPError(400, 'bad chunk size')
-                    break
-                pos = match.end()
-                self._left = size = int(match[1], 16)
-                if size > self.max_size - len(body):
-                    raise HTTPError(413, 'request body too large')
-                self._state = _DATA if size else _LAST
-            elif self._state == _DATA:
-                piece = data[pos : pos + self._left]
-                body += piece
-                pos += len(piece)
-                self._left -= len(piece)
-                if not self._left:
-                    self._state = _LINE_END
-            else:
-                if not data.startswith(b'\r\n', pos):
-                    if data[pos:] == b'\r':
-                        break
-                    trailer = self._state == _LAST
-                    raise HTTPError(400, 'trailer refused' if trailer else 'bad chunk end')
-                pos += 2
-                if self._state == _LAST:
-                    self._state = _DONE
-                    self.rest = data[pos:]
-                    self._body = bytearray()
-                    return bytes(body)
-                self._state = _SIZE
-        self._pending = data[pos:]
-        return None
-
-
 _KEEP_ALIVE = 'Connection: keep-alive\r\n\r\n'
 _CLOSE = 'Connection: close\r\n\r\n'
 _OWN = frozenset({'content-length', 'transfer-encoding', 'connection'})
@@ -428,3 +351,15 @@ def response(
         raise ValueError('control character in a header value')
     return head + body
 
+
+def stream_head(headers: Sequence[tuple[str, str]], chunked: bool) -> bytes:
+    """The head of a 200 after which the connection ends, at the latest.
+
+    :param headers: (name, value) pairs, as for :func:`~geventio.protocol.http.response`.
+    :param chunked: whether the body comes in chunks; otherwise the end of the connection ends it.
+    :raises ValueError: a bad name or value, see there.
+    """
+    head = response(200, headers, keep_alive=False)
+    fields = head[:head.rindex(b'Content-Length: ')]
+    coding = b'Transfer-Encoding: chunked\r\n' if chunked else b''
+    return fields + coding + b'Connection: close\r\n\r\n'

@@ -12,7 +12,8 @@ from time import monotonic
 from typing import Any
 
 from ..errors import HTTPError
-from ..protocol.http import MAX_HEAD_SIZE, ChunkedBody, Request, parse_head, response
+from ..protocol.chunks import ChunkedBody
+from ..protocol.http import MAX_HEAD_SIZE, Request, parse_head, response
 from .doors import Reading
 from .exchange import Exchange
 from .handshake import LoopHandshake

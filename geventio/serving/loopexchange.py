@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ..protocol.http import LINE_SIZE, MAX_LINES, Request, parse_query, response
-from ..protocol.httpstream import chunk, stream_head
+from ..protocol.chunks import chunk
+from ..protocol.http import LINE_SIZE, MAX_LINES, Request, parse_query, response, stream_head
 from ..transports.streaming import StreamTransport
 from .exchange import Exchange
 from .handshake import LoopHandshake

@@ -14,7 +14,7 @@ from typing import Any
 from gevent.event import Event
 
 from ..core.session import SLOW_CLIENT, TRANSPORT_CLOSE
-from ..protocol.httpstream import LAST_CHUNK, content_size
+from ..protocol.chunks import LAST_CHUNK, content_size
 from .connection import Connection
 from .queue import Queue
 
