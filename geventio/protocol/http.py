@@ -1,10 +1,10 @@
 """Strict HTTP/1.1 messages: the request head in, the reply out.
 
-What lives here: a pure parser for request heads and query strings, and a writer of whole replies and
-of the heads of those that go on (RFC 9110, RFC 9112); chunks are in ``chunks``. It serves the server's own paths only, inside an event-loop
-callback, so it is built to be fast on the heads browsers send and to refuse, rather than to
-repair, everything else: a request that two readers could understand differently is answered with
-an error and its connection ends.
+What lives here: a pure parser for request heads and query strings, and a writer of whole replies
+and of the heads of those that go on (RFC 9110, RFC 9112). Chunked bodies live in ``chunks``. It
+serves the server's own paths only, inside an event-loop callback, so it is built to be fast on the
+heads browsers send and to refuse, rather than to repair, everything else: a request that two
+readers could understand differently is answered with an error and its connection ends.
 
 What must not live here: sockets, clocks, WSGI, routing and any knowledge of sessions.
 """
@@ -82,7 +82,7 @@ class Request:
     :ivar keep_alive: whether the connection may carry another request afterwards.
     :ivar content_length: bytes of body; 0 when none was announced (RFC 9112 section 6.3), None
         for a chunked body.
-    :ivar chunked: the body comes in chunks: read it with :class:`~geventio.protocol.chunks.ChunkedBody`.
+    :ivar chunked: the body comes in chunks; ``chunks`` reads them.
     :ivar expect_continue: the peer waits for ``100 Continue`` before it sends the body.
     """
 
