@@ -163,13 +163,16 @@ class Page:
         raise PageError('the page does not load')
 
     def click(self, selector: str) -> None:
-        """Click the middle of an element with the mouse."""
+        """Click the middle of an element with the mouse, once it has stopped moving."""
         x, y = self.wait_for(f"""(() => {{
             const element = document.querySelector({json.dumps(selector)});
             element.scrollIntoView({{block: 'nearest'}});
             const box = element.getBoundingClientRect();
             const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-            return box.width && element.contains(document.elementFromPoint(x, y)) && [x, y];
+            const before = element.middleBefore;
+            element.middleBefore = `${{x}} ${{y}}`;
+            return before === element.middleBefore && box.width
+                && element.contains(document.elementFromPoint(x, y)) && [x, y];
         }})()""")
         for kind in ('mousePressed', 'mouseReleased'):
             self.call('Input.dispatchMouseEvent', type=kind, x=x, y=y, button='left', clickCount=1)
