@@ -10,7 +10,7 @@ from gevent.event import Event
 
 from geventio import Server
 
-from ..conftest import TIMEOUT, Outer
+from ..conftest import TIMEOUT
 from ..sio06 import ID, Wire, frame
 from ..waiting import until
 
@@ -32,14 +32,9 @@ class Owner(Server):
         self.left.set()
 
 
-@pytest.fixture(params=['loop', 'wsgi'])
-def serve(request, host):
-    """Serve in the loop, or behind middleware that has to see every request."""
-    def start(**options):
-        owner = Owner(**options)
-        return host(owner, Outer(owner) if request.param == 'wsgi' else None)
-
-    return start
+@pytest.fixture
+def serve(serve_both_ways):
+    return lambda **options: serve_both_ways(Owner(**options))
 
 
 class Page:

@@ -54,24 +54,9 @@ class Owner(Server):
         self.left.set()
 
 
-class Outer:
-    """Middleware that could do anything."""
-
-    def __init__(self, app):
-        self.app = app
-
-    def __call__(self, environ, start_response):
-        return self.app(environ, start_response)
-
-
-@pytest.fixture(params=['loop', 'wsgi'])
-def serve(request, host):
-    """Serve in the loop, or behind middleware that has to see every request."""
-    def start(**options):
-        owner = Owner(**options)
-        return host(owner, Outer(owner) if request.param == 'wsgi' else None)
-
-    return start
+@pytest.fixture
+def serve(serve_both_ways):
+    return lambda **options: serve_both_ways(Owner(**options))
 
 
 @pytest.fixture

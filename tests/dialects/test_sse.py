@@ -12,7 +12,6 @@ from h11 import NEED_DATA, ConnectionClosed, Data, EndOfMessage, InformationalRe
 from geventio import Server, UnsupportedError
 from geventio.dialects.sse import rewrite
 
-from ..conftest import Outer
 from ..eventsource import Parser
 from ..waiting import until
 
@@ -50,13 +49,9 @@ class Owner(Server):
         self.left.set()
 
 
-@pytest.fixture(params=['loop', 'wsgi'])
-def serve(request, host):
-    def start(**options):
-        owner = Owner(**options)
-        return host(owner, Outer(owner) if request.param == 'wsgi' else None)
-
-    return start
+@pytest.fixture
+def serve(serve_both_ways):
+    return lambda **options: serve_both_ways(Owner(**options))
 
 
 class Stream:

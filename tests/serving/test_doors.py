@@ -15,7 +15,6 @@ from geventio.errors import HTTPError, ProtocolError
 from geventio.protocol.websocket import text_frame
 from geventio.serving import doors
 
-from ..conftest import Outer
 from ..waiting import until
 
 TIMEOUT = 5
@@ -100,16 +99,9 @@ def tape_door(monkeypatch):
     monkeypatch.setitem(doors.DOORS, 'websocket', TapeDoor)
 
 
-@pytest.fixture(params=['loop', 'wsgi'])
-def serve(request, host):
-    """Serve in the loop, or behind middleware that has to see every request."""
-    def start(**options):
-        owner = Tapes(**options)
-        server = host(owner, Outer(owner) if request.param == 'wsgi' else None)
-        assert (server.http.gateway is None) == (request.param == 'wsgi')
-        return server
-
-    return start
+@pytest.fixture
+def serve(serve_both_ways):
+    return lambda **options: serve_both_ways(Tapes(**options))
 
 
 class Tape:

@@ -8,7 +8,6 @@ from gevent.event import Event
 from geventio import Server
 from geventio.transports import hixie
 
-from ..conftest import Outer
 from ..hixie import ANSWER, BODY, HixieSocket
 from ..waiting import until
 
@@ -28,12 +27,10 @@ class Owner(Server):
         self.left.set()
 
 
-@pytest.fixture(params=['loop', 'wsgi'])
-def serve(request, host):
-    """Serve in the loop, or behind middleware that has to see every request."""
+@pytest.fixture
+def serve(serve_both_ways):
     def start(**options):
-        owner = Owner(**options)
-        server = host(owner, Outer(owner) if request.param == 'wsgi' else None)
+        server = serve_both_ways(Owner(**options))
 
         def connect(draft=76, target='/ws/', **more):
             return server.keep(HixieSocket(server.address, target, draft, **more))
