@@ -457,14 +457,15 @@ def test_events_wait_for_the_namespace_to_decide(serve):
 
 
 def test_what_waits_for_a_namespace_is_bounded(serve, caplog):
-    owner = Owner(max_waiting_size=100)
-    owner.on('connect', lambda sid, environ: gevent.sleep(TIMEOUT), namespace='/chat')
+    owner, decided = Owner(max_waiting_size=100), Event()
+    owner.on('connect', lambda sid, environ: decided.wait(TIMEOUT), namespace='/chat')
     server = serve(owner)
     client = connected(server)
     client.send('1::/chat')
     client.send('3::/chat:' + 'x' * 101)
     assert client.receive_until_closed()[1] == (1008, 'too many events')
     assert 'max_waiting_size' in caplog.text
+    decided.set()
 
 
 def test_too_many_namespaces(serve):
