@@ -25,14 +25,14 @@ def come(browser: Browser, site: Served, nickname: str, **options: object) -> Pa
 def bid(page: Page, price: str) -> None:
     """Bid with the first button, which has to offer that price, and wait for it to count."""
     wait_for_texts(page, '#quick button:first-child', [f'Bid {price}'])
-    page.evaluate('changedAt = 0')  # patience is tested elsewhere
+    page.evaluate('changedAt = -Infinity')  # patience is tested elsewhere
     page.click('#quick button:first-child')
     wait_for_texts(page, '#bids li:first-child .number', [price])
 
 
 def write_amount(page: Page, amount: str) -> None:
     page.click('#amount')
-    page.evaluate("document.querySelector('#amount').select(); changedAt = 0")
+    page.evaluate("document.querySelector('#amount').select(); changedAt = -Infinity")
     page.type(amount)
     page.press('Enter')
 
@@ -121,7 +121,7 @@ def test_names_are_never_markup(browser: Browser, site: Served) -> None:
 
 def test_keyboard_alone(browser: Browser, site: Served) -> None:
     ann, bob = come(browser, site, 'Ann'), come(browser, site, 'Bob')
-    ann.evaluate('changedAt = 0')
+    ann.evaluate('changedAt = -Infinity')
     tab_to(ann, '#quick button')
     ann.press('Enter')
     wait_for_texts(ann, '#bids .number', ['€40'])
@@ -129,7 +129,7 @@ def test_keyboard_alone(browser: Browser, site: Served) -> None:
     bid(bob, '€45')
     wait_for_texts(ann, '#price', ['€45'])
     tab_to(ann, '#amount')
-    ann.evaluate('changedAt = 0')
+    ann.evaluate('changedAt = -Infinity')
     ann.type('60')
     ann.press('Enter')
     wait_for_texts(bob, '#price', ['€60'])
