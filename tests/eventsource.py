@@ -15,12 +15,10 @@ class Parser:
     """WHATWG HTML, section 9.2.6 "Interpreting an event stream".
 
     :ivar last_id: what an EventSource would send as Last-Event-ID.
-    :ivar retry: milliseconds, as the stream has set them.
     """
 
     def __init__(self):
         self.last_id = ''
-        self.retry = None
         self._rest = b''
         self._after_cr = False
         self._reset()
@@ -57,5 +55,3 @@ class Parser:
             self._data.append(value)
         elif name == 'id' and '\0' not in value:
             self.last_id = value
-        elif name == 'retry' and value.isascii() and value.isdigit():
-            self.retry = int(value)

@@ -30,8 +30,3 @@ def event(data: str, name: str = '') -> str:
 def comment() -> str:
     """Return what a client ignores: it shows that the stream still lives."""
     return ':\n\n'
-
-
-def retry(milliseconds: int) -> str:
-    """Return what sets how long a client waits before it comes back."""
-    return f'retry: {milliseconds}\n\n'

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geventio.protocol.eventstream import comment, event, retry
+from geventio.protocol.eventstream import comment, event
 
 from ..eventsource import Parser
 
@@ -32,9 +32,6 @@ def test_vectors(args, block):
 
 def test_what_is_no_event():
     assert parse(comment()) == []
-    parser = Parser()
-    assert parser.feed(retry(1500).encode()) == []
-    assert parser.retry == 1500
 
 
 @given(st.lists(st.tuples(st.text(), st.text(st.characters(exclude_characters='\r\n\0')))))
