@@ -12,6 +12,7 @@ from gunicorn.workers.ggevent import GeventPyWSGIWorker, GeventResponse, PyWSGIH
 
 from ..errors import HTTPError
 from ..protocol.http import Request
+from .collector import settled
 from .httpd import Handler, Server
 from .patching import warn_if_late
 from .running import STOP_TIMEOUT, shut_down
@@ -73,3 +74,7 @@ class Worker(GeventPyWSGIWorker):  # type: ignore[misc]
                              'an emit reaches the clients of its own worker only',
                              self.cfg.workers)
         super().init_process()
+
+    def run(self) -> None:
+        with settled():
+            super().run()

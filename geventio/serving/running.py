@@ -23,6 +23,7 @@ from ..config import Config, unknown_option
 from ..core.session import SHUTTING_DOWN
 from ..errors import ConfigError
 from . import tls
+from .collector import settled
 from .flashpolicy import PolicyServer
 from .httpd import BACKLOG, Server
 from .patching import warn_if_late
@@ -177,7 +178,7 @@ def run(owner: Any, app: Any, host: str, port: int, *, stop_timeout: float = STO
     warn_if_late()
     beside = None
     try:
-        with _signals(over.set):
+        with _signals(over.set), settled():
             try:
                 server.start()
                 beside = _answer_flash(server, door.gateway.config)

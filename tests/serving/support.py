@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gc
 import http.client
 import json
 import logging
@@ -60,7 +61,8 @@ def create_app(options: dict[str, Any]) -> Any:
 
     @app.get('/counts')
     def counts() -> dict[str, int]:
-        return {**server.server.stats(), 'fds': len(os.listdir('/proc/self/fd'))}
+        return {**server.server.stats(), 'fds': len(os.listdir('/proc/self/fd')),
+                'frozen': gc.get_freeze_count()}
 
     @server.on('connect')
     def connect() -> None:

@@ -75,6 +75,13 @@ def test_clients_of_every_transport_are_served(
             '127.0.0.1', 'http', f'127.0.0.1:{server.port}', expected]
 
 
+def test_the_collector_passes_over_the_application(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, OWN) as running:
+        plain = Poller(running.port)
+        assert json.loads(plain.request('GET', '/counts')[1])['frozen'] > 10_000
+        plain.close()
+
+
 def test_a_client_that_leaves_a_waiting_poll_is_noticed(server: Process) -> None:
     leave_a_waiting_poll(server)
 
