@@ -13,13 +13,22 @@ _SHORT = 1500  # bytes; from here on translating is quicker than calculating
 
 _number = int.from_bytes
 
+# For the sizes of a frame with the shortest header: a mask times the first number is that mask
+# again and again, and the second one cuts it to size.
+_TINY = tuple((sum(1 << 8 * at for at in range(0, size, 4)), (1 << 8 * size) - 1)
+              for size in range(126))
+
 
 def python_mask(data: bytes | bytearray, mask: bytes | bytearray) -> bytes:
     """The mask applied without compiled code."""
     size = len(data)
+    if size < 126:
+        again, cut = _TINY[size]
+        key = _number(mask, 'little') * again & cut
+        return (_number(data, 'little') ^ key).to_bytes(size, 'little')
     if size < _SHORT:  # one operation on large numbers
-        key = (mask * (size // 4 + 1))[:size]
-        return (_number(data, 'little') ^ _number(key, 'little')).to_bytes(size, 'little')
+        key = _number((mask * (size // 4 + 1))[:size], 'little')
+        return (_number(data, 'little') ^ key).to_bytes(size, 'little')
     out = bytearray(data)
     for lane in range(4):  # every fourth byte meets the same byte of the mask
         out[lane::4] = out[lane::4].translate(_table(mask[lane]))
