@@ -115,7 +115,7 @@ class Outbox:
 def _send(transports: list[Any]) -> None:
     for transport in transports:
         out = transport.out
-        if out.__class__ is not list:
+        if out is None:
             continue  # closed meanwhile
         transport.out = None
         data = _join(out)  # a single item is not copied
