@@ -17,13 +17,15 @@ from ..protocol.jsonp import callback_body
 
 Headers = list[tuple[str, str]]
 
-_TEXT = ('Content-Type', 'text/plain; charset=UTF-8')
+TEXT = ('Content-Type', 'text/plain; charset=UTF-8')
 _BINARY = ('Content-Type', 'application/octet-stream')
 _SCRIPT = ('Content-Type', 'text/javascript; charset=UTF-8')
-_HTML = ('Content-Type', 'text/html')
+HTML = ('Content-Type', 'text/html')
 _JSON = ('Content-Type', 'application/json')
-_NO_STORE = ('Cache-Control', 'no-store')
+NO_STORE = ('Cache-Control', 'no-store')
 _NO_SNIFF = ('X-Content-Type-Options', 'nosniff')
+#: What answers to old Internet Explorers carry.
+NO_XSS_FILTER = ('X-XSS-Protection', '0')
 #: User agents remembered, because a client repeats its own, and the characters of the longest.
 MAX_AGENTS = 256
 AGENT_SIZE = 500
@@ -41,10 +43,11 @@ class Exchange:
     :ivar secure: whether the request came over TLS.
     :ivar jsonp: the ``j`` of the query: the answer is to be a script.
     :ivar extra: headers every answer carries (CORS, cookie).
+    :ivar waiter: whom ``aborted(exchange)`` tells that the client went away before the answer.
     """
 
-    __slots__ = ('_on_abort', 'compress_from', 'extra', 'headers', 'jsonp', 'method', 'path',
-                 'query', 'secure')
+    __slots__ = ('compress_from', 'extra', 'headers', 'jsonp', 'method', 'path', 'query', 'secure',
+                 'waiter')
 
     def __init__(self, method: str, path: str, query: Mapping[str, str],
                  headers: Mapping[str, str], secure: bool, compress_from: int | None) -> None:
@@ -56,7 +59,7 @@ class Exchange:
         self.jsonp = query.get('j')
         self.extra: Headers = []
         self.compress_from = compress_from
-        self._on_abort: Callable[[], Any] | None = None
+        self.waiter: Any = None
 
     @property
     def target(self) -> str:
@@ -69,48 +72,44 @@ class Exchange:
         """Answer a GET with a payload."""
         if self.jsonp is not None:
             body = callback_body(self.jsonp, body.decode())
-            headers = [_SCRIPT, _NO_STORE, _NO_SNIFF]
+            headers = [_SCRIPT, NO_STORE, _NO_SNIFF]
         elif binary:
-            headers = [_BINARY, _NO_STORE]
+            headers = [_BINARY, NO_STORE]
         else:
             compress = self.compress_from
             if not self.extra and (compress is None or len(body) < compress) \
-                    and not self._is_from_old_ie():
+                    and not self.is_from_old_ie():
                 return self.plain(body)
-            headers = [_TEXT, _NO_STORE]
+            headers = [TEXT, NO_STORE]
         body = self._compressed(body, headers)
         self._protect_old_ie(headers)
         return self.reply(200, headers, body)
 
     def plain(self, body: bytes) -> None:
         """Answer with text and nothing special."""
-        self.reply(200, [_TEXT, _NO_STORE], body)
+        self.reply(200, [TEXT, NO_STORE], body)
 
     def ok(self) -> None:
         """Answer a POST."""
-        if not self.extra and not self._is_from_old_ie():
+        if not self.extra and not self.is_from_old_ie():
             return self.plain_ok()
-        headers = [_HTML, _NO_STORE]
+        headers = [HTML, NO_STORE]
         self._protect_old_ie(headers)
         return self.reply(200, headers, b'ok')
 
     def plain_ok(self) -> None:
         """Answer a POST with nothing special."""
-        self.reply(200, [_HTML, _NO_STORE], b'ok')
+        self.reply(200, [HTML, NO_STORE], b'ok')
 
     def fail(self, status: int, body: bytes = b'') -> None:
         """Answer with an error; a body is JSON."""
         self.reply(status, [_JSON] if body else [], body)
 
-    def park(self, on_abort: Callable[[], Any]) -> None:
-        """The answer comes later; call back if the client goes away before."""
-        self._on_abort = on_abort
-
     def abort(self) -> None:
         """The client went away."""
-        on_abort, self._on_abort = self._on_abort, None
-        if on_abort is not None:
-            on_abort()
+        waiter, self.waiter = self.waiter, None
+        if waiter is not None:
+            waiter.aborted(self)
 
     def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         """Send the answer. Called once."""
@@ -138,6 +137,10 @@ class Exchange:
         """The request as the Handshake of a session."""
         raise NotImplementedError
 
+    def is_binary(self) -> bool:
+        """Whether the body of the request is binary."""
+        return self.headers.get('content-type', '').startswith('application/octet-stream')
+
     # -- details ------------------------------------------------------------------------------
 
     def _compressed(self, body: bytes, headers: Headers) -> bytes:
@@ -156,10 +159,11 @@ class Exchange:
         return body
 
     def _protect_old_ie(self, headers: Headers) -> None:
-        if self._is_from_old_ie():
-            headers.append(('X-XSS-Protection', '0'))
+        if self.is_from_old_ie():
+            headers.append(NO_XSS_FILTER)
 
-    def _is_from_old_ie(self) -> bool:
+    def is_from_old_ie(self) -> bool:
+        """Whether the client is an Internet Explorer that sees scripts in answers."""
         agent = self.headers.get('user-agent')
         return agent is not None and (
             _is_old_ie(agent) if len(agent) <= AGENT_SIZE else _OLD_IE.search(agent) is not None)

@@ -54,7 +54,7 @@ class HeldTransport:
         self._exchange = exchange
         self._answer = answer
         self.since = self.runtime.now()
-        exchange.park(self._aborted)
+        exchange.waiter = self
         if self.out:
             self._flush()
 
@@ -69,7 +69,7 @@ class HeldTransport:
         self.since = self.runtime.now()
         exchange.reply(*answer(items))
 
-    def _aborted(self) -> None:
+    def aborted(self, exchange: Any) -> None:
         """The client gave up the poll that is held."""
         self._exchange = self._answer = None
         self.since = self.runtime.now()

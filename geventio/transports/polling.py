@@ -66,10 +66,10 @@ class PollingTransport:
 
     def _flush(self) -> None:
         self._planned = False
-        exchange = self._get
-        if exchange is not None and self.out:
+        exchange, out = self._get, self.out
+        if exchange is not None and out:
             self._get = None
-            body, binary = self.encoding.body(self.out.take())
+            body, binary = self.encoding.body(out.take())
             exchange.packets(body, binary)
 
     def writable(self) -> bool:
@@ -82,14 +82,9 @@ class PollingTransport:
             self.session.end(TRANSPORT_ERROR)
             return
         self._get = exchange
-        exchange.park(self._aborted)
+        exchange.waiter = self
         if self.out:
             self._flush()
-
-    def _aborted(self) -> None:
-        """The client gave up a waiting GET."""
-        self._get = None
-        self.session.end(TRANSPORT_ERROR)
 
     def release(self) -> None:
         """Answer a waiting GET with a noop, so that the client can go on to the upgrade."""
@@ -108,11 +103,15 @@ class PollingTransport:
             self.session.end(TRANSPORT_ERROR)
             return False
         self._posting = exchange
-        exchange.park(self._post_aborted)
+        exchange.waiter = self
         return True
 
-    def _post_aborted(self) -> None:
-        self._posting = None
+    def aborted(self, exchange: Any) -> None:
+        """The client gave up a waiting GET, or a POST whose body is not complete."""
+        if self._get is exchange:
+            self._get = None
+        else:
+            self._posting = None
         self.session.end(TRANSPORT_ERROR)
 
     def refuse_post(self, exchange: Any, status: int) -> None:
@@ -125,7 +124,10 @@ class PollingTransport:
 
         :param binary: whether its type is ``application/octet-stream``.
         """
-        self._posting = None
+        if self._posting is not None:
+            if self._posting is not exchange and not self.begin_post(exchange):
+                return
+            self._posting = None
         session = self.session
         if binary and not session.binary_posts:
             exchange.fail(400)

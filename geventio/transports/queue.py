@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_append = list.append
+
 
 class Queue(list[Any]):
     """The ``out`` of a transport for good: it outlives the turn, and its sizes are known.
@@ -28,14 +30,17 @@ class Queue(list[Any]):
         if not self:
             self.first = size
         self.size += size
-        super().append(item)
+        _append(self, item)
         self.transport.queued()
 
     def take(self, count: int | None = None) -> list[Any]:
         """Take the first items out; all of them, if no count is given."""
         items = self[:count]
-        del self[:count]
         self.size = self.first = 0
+        if count is None:
+            self.clear()
+            return items
+        del self[:count]
         for item in self:
             self.size += sum(map(len, item)) if item.__class__ is list else len(item)
             self.first = self.first or self.size

@@ -55,7 +55,7 @@ class ReplayTransport:
 
     def ask(self, exchange: Any, form: Any) -> None:
         """Answer a request as soon as there is a first piece."""
-        exchange.park(self._aborted)
+        exchange.waiter = self
         self._asked = exchange, form
         if self._kept:
             self._answer(0)
@@ -84,7 +84,7 @@ class ReplayTransport:
         stream = self._stream
         self.runtime.push(stream, stream.encoding.wrap(self.session.numbered(number, piece)))
 
-    def _aborted(self) -> None:
+    def aborted(self, exchange: Any) -> None:
         """The client left before it was let in."""
         self._asked = None
         self.session.end(TRANSPORT_CLOSE)
