@@ -15,9 +15,9 @@ from ..errors import HTTPError
 from ..protocol.chunks import ChunkedBody
 from ..protocol.http import MAX_HEAD_SIZE, Request, parse_head, response
 from .doors import Reading
-from .exchange import Exchange
 from .handshake import LoopHandshake
-from .loopexchange import LoopExchange
+from .loopexchange import Answering, LoopExchange
+from .repeats import Repeat
 
 #: Seconds a connection may stay without a complete request.
 IDLE_TIMEOUT = 75.0
@@ -45,9 +45,9 @@ class HTTPConnection:
     :param server: the HTTP server it came in by (see ``serving.httpd``).
     """
 
-    __slots__ = ('_address', '_body', '_buffer', '_count', '_exchange', '_lingered', '_need',
-                 '_out', '_seen', '_server', '_since', '_sock', '_transport', '_watcher',
-                 '_writer', 'gateway')
+    __slots__ = ('_address', '_body', '_buffer', '_count', '_exchange', '_last', '_lingered',
+                 '_need', '_out', '_repeat', '_seen', '_server', '_since', '_sock', '_transport',
+                 '_watcher', '_writer', 'gateway')
 
     def __init__(self, sock: Any, address: Any, server: Any) -> None:
         self._sock = sock
@@ -55,7 +55,9 @@ class HTTPConnection:
         self._server = server
         self.gateway = server.gateway
         self._buffer = b''
-        self._exchange: LoopExchange | None = None
+        self._exchange: Answering | None = None
+        self._repeat: Repeat | None = None  # knows requests like one before
+        self._last: tuple[str, str] | None = None  # method and session of the last request
         self._transport: Any = None  # takes the POST whose body is being read
         self._body: Any = None  # list of pieces, a ChunkedBody, or None outside a body
         self._need = 0
@@ -85,8 +87,10 @@ class HTTPConnection:
         if self._count != self._seen or waiting:
             self._seen = self._count
             self._since = now
-        elif now - self._since >= IDLE_TIMEOUT:
-            self.lost()
+        else:
+            self._repeat = None  # worth its memory only to a client that is busy
+            if now - self._since >= IDLE_TIMEOUT:
+                self.lost()
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -97,6 +101,15 @@ class HTTPConnection:
             return
         except OSError:
             data = b''
+        repeat = self._repeat
+        if repeat is not None and self._exchange is None and not self._buffer and not self._out:
+            body = repeat.pattern.body(data)
+            if body is not None:
+                self._count += 1
+                self._exchange = repeat
+                if repeat.serve(body):
+                    return
+                self._exchange = None
         if data:
             self.feed(data)
         else:
@@ -153,6 +166,7 @@ class HTTPConnection:
         if exchange.query['transport'] == 'websocket':
             self._upgrade(exchange, target, rest)
             return b''
+        self._notice(exchange, head)
         if request.method == 'POST':
             return self._take_post(exchange, request, target.transport, rest)
         if request.content_length or request.chunked:
@@ -160,6 +174,18 @@ class HTTPConnection:
         else:
             self.gateway.get(exchange, target)
         return rest
+
+    def _notice(self, exchange: LoopExchange, head: bytes) -> None:
+        """Know requests like this one from now on, if it is the second of its kind."""
+        sid = exchange.query.get('sid')
+        if sid is None or not self._server.repeats:
+            return
+        kind = exchange.method, sid
+        if kind == self._last:
+            self._repeat = Repeat.of(exchange, head)
+            self._last = None
+        else:
+            self._last = kind
 
     def _take_other(self, exchange: LoopExchange, request: Request, rest: bytes) -> bytes:
         """Serve a request for a door."""
@@ -192,7 +218,7 @@ class HTTPConnection:
             transport.refuse_post(exchange, 413)
             return b''
         elif length <= len(rest):
-            transport.post(exchange, rest[:length], _is_binary(exchange))
+            transport.post(exchange, rest[:length], exchange.is_binary())
             return rest[length:]
         else:
             self._body = []
@@ -226,7 +252,7 @@ class HTTPConnection:
             rest = self._body.rest
         self._body = None
         transport, self._transport = self._transport, None
-        transport.post(exchange, body, _is_binary(exchange))
+        transport.post(exchange, body, exchange.is_binary())
         return rest
 
     def handshake(self, head: bytes) -> LoopHandshake:
@@ -255,12 +281,11 @@ class HTTPConnection:
 
     # -- out ----------------------------------------------------------------------------------
 
-    def answer(self, exchange: LoopExchange, status: int, data: bytes) -> None:
+    def answer(self, exchange: Answering, status: int, data: bytes) -> None:
         """Send the answer of the exchange under way."""
-        if self._exchange is not exchange or self._sock is None:
+        if self._exchange is not exchange:
             return
-        self._exchange = None
-        self._body = None
+        self._exchange = self._body = exchange.waiter = None
         if self._server.access_log is not None:
             self._log(exchange, status, len(data))
         self._write(data)
@@ -280,13 +305,14 @@ class HTTPConnection:
             return
         if not self._out:
             try:
-                data = data[self._sock.send(data):]
+                sent = self._sock.send(data)
+                if sent == len(data):
+                    return
+                data = data[sent:]
             except BlockingIOError:
                 pass
             except OSError:
                 self.lost()
-                return
-            if not data:
                 return
             self._writer = self.gateway.engine.runtime.loop.io(self._sock.fileno(), _WRITE)
             self._writer.start(self._writable)
@@ -319,6 +345,7 @@ class HTTPConnection:
         if self._sock is None:
             return
         self._lingered = 0
+        self._repeat = None
         self.gateway.engine.runtime.call_later(LINGER, self.lost)
         if not self._out:
             self._say_no_more()
@@ -333,14 +360,15 @@ class HTTPConnection:
         """The connection is over; an exchange under way is aborted."""
         if self._sock is None:
             return
-        self.release().close()
         exchange, self._exchange = self._exchange, None
+        self.release().close()
         if exchange is not None:
             exchange.abort()
 
     def release(self) -> Any:
         """Give the socket away; nothing watches it any more."""
         sock, self._sock = self._sock, None
+        self._repeat = None
         self._server.connections.discard(self)
         if self._watcher is not None:
             self._watcher.close()  # which stops it
@@ -355,9 +383,5 @@ def look_at(connections: Collection[HTTPConnection], now: float) -> float | None
     for connection in list(connections):
         connection.look(now)
     return IDLE_TIMEOUT / LOOKS if connections else None
-
-
-def _is_binary(exchange: Exchange) -> bool:
-    return exchange.headers.get('content-type', '').startswith('application/octet-stream')
 
 

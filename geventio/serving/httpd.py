@@ -171,6 +171,11 @@ class Server(WSGIServer):
             return None
         return self._has_door(data, start) if self.gateway.doors else False
 
+    @property
+    def repeats(self) -> bool:
+        """Whether a request that repeats another one needs no look at anything but its bytes."""
+        return self.access_log is None and self.exchange_class is LoopExchange
+
     def asks_for_policy(self, data: bytes) -> bool:
         """Whether ``data`` begins as Flash's question for a policy, which is to be answered."""
         return data[0] == _LESS_THAN and self.flash_policy

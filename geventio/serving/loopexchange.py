@@ -12,24 +12,59 @@ from typing import TYPE_CHECKING, Any
 from ..protocol.chunks import chunk
 from ..protocol.http import LINE_SIZE, MAX_LINES, Request, parse_query, response, stream_head
 from ..transports.streaming import StreamTransport
-from .exchange import Exchange
+from .exchange import HTML, NO_STORE, TEXT, Exchange
 from .handshake import LoopHandshake
 
 if TYPE_CHECKING:
     from .http import HTTPConnection
 
-_TEXT_HEAD = (b'HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\n'
-              b'Cache-Control: no-store\r\nContent-Length: %d\r\nConnection: keep-alive\r\n\r\n')
-_OK = response(200, [('Content-Type', 'text/html'), ('Cache-Control', 'no-store')], b'ok')
+#: Heads of answers kept ready. They may hold what a client said, of at most PATTERN_SIZE bytes.
+MAX_HEADS = 64
 
 # Requests that open a session are all alike. Nobody writes into an exchange's query.
 _opening_query = lru_cache(maxsize=MAX_LINES)(parse_query)
 
 
-class LoopExchange(Exchange):
+@lru_cache(maxsize=MAX_HEADS)
+def heads(headers: tuple[tuple[str, str], ...]) -> tuple[bytes, bytes]:
+    """The ready answers of polling: the head of one with packets, in which ``%d`` stands for the
+    length of the body, and the whole one to a POST.
+
+    :param headers: those besides type and caching.
+    """
+    fields, _, rest = response(200, [TEXT, NO_STORE, *headers]).rpartition(b'0')
+    text = fields.replace(b'%', b'%%') + b'%d' + rest
+    return text, response(200, [HTML, NO_STORE, *headers], b'ok')
+
+
+_TEXT_HEAD, _OK = heads(())
+
+
+class Answering(Exchange):
+    """What writes its answer to a connection in the loop.
+
+    :ivar connection: that connection.
+    :ivar keep_alive: whether it may carry another request afterwards.
+    """
+
+    __slots__ = ('connection', 'keep_alive')
+
+    connection: HTTPConnection
+    keep_alive: bool
+
+    def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        if status >= 400:
+            self.keep_alive = False
+        if self.method == 'HEAD':
+            body = b''
+        self.connection.answer(
+            self, status, response(status, [*headers, *self.extra], body, self.keep_alive))
+
+
+class LoopExchange(Answering):
     """An exchange of a connection in the loop."""
 
-    __slots__ = ('_head', 'connection', 'keep_alive', 'request')
+    __slots__ = ('_head', 'request')
 
     def __init__(self, connection: HTTPConnection, request: Request, head: bytes) -> None:
         query = request.query
@@ -76,11 +111,3 @@ class LoopExchange(Exchange):
             self.connection.answer(self, 200, _OK)
         else:
             super().plain_ok()
-
-    def reply(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
-        if status >= 400:
-            self.keep_alive = False
-        if self.method == 'HEAD':
-            body = b''
-        self.connection.answer(
-            self, status, response(status, [*headers, *self.extra], body, self.keep_alive))

@@ -22,11 +22,13 @@ class Origins:
     """Judges Origin headers as ``cors_allowed_origins`` says.
 
     :ivar looks_around: whether it goes by more of a request than its Origin header.
+    :ivar asks: whether a function decides, each time.
     """
 
     def __init__(self, config: Config) -> None:
         self._allowed = config.cors_allowed_origins
-        self.looks_around = self._allowed is None or callable(self._allowed)
+        self.asks = callable(self._allowed)
+        self.looks_around = self._allowed is None or self.asks
         self._credentials = config.cors_credentials
         self._told: set[str] = set()
 
