@@ -26,6 +26,18 @@ TEXT = ('Content-Type', 'text/plain; charset=UTF-8')
 NO_STORE = ('Cache-Control', 'no-store')
 
 
+def page_of(headers: Mapping[str, str]) -> str | None:
+    """The origin of a page of another site that fetched something without naming it, if it did.
+
+    Scripts, pictures and frames are fetched like that: browsers say in Sec-Fetch-Site whether the
+    page is another site's, and the Referer tells whose. Without one it is ``'null'``.
+    """
+    if headers.get('sec-fetch-site') not in ('cross-site', 'same-site'):
+        return None
+    page = _origin_at(headers.get('referer', ''))
+    return page[0] if page else 'null'
+
+
 class Request(Protocol):
     """What a Door sees of a request.
 
@@ -156,16 +168,11 @@ class Door:
     def origin(self, request: Request) -> str | None:
         """The origin of the page that sent a request, as far as it is known; None if not.
 
-        Version 8 of WebSocket names it in a header of its own. Scripts, pictures and frames are
-        fetched without naming it: if they are another site's, browsers say so in Sec-Fetch-Site,
-        and the Referer tells whose.
+        Version 8 of WebSocket names it in a header of its own.
         """
         headers = request.headers
         origin = headers.get('origin', headers.get('sec-websocket-origin'))
-        if origin is None and headers.get('sec-fetch-site') in ('cross-site', 'same-site'):
-            page = _origin_at(headers.get('referer', ''))
-            return page[0] if page else 'null'
-        return origin
+        return page_of(headers) if origin is None else origin
 
     def foreign(self, request: Request) -> Reply:
         """The answer to a request whose Origin is not allowed."""

@@ -14,6 +14,7 @@ from gevent.hub import get_hub
 
 from ..core.engine import Engine
 from ..core.session import Session
+from ..dialects.door import page_of
 from ..dialects.eio import BAD_REQUEST, UNKNOWN_SID, Refused, route
 from ..errors import HTTPError
 from ..protocol import deflate
@@ -35,15 +36,20 @@ _PLAIN = (b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection
 _BUSY = b'{"code":3,"message":"Too many connections"}'
 
 
-def _is_script(exchange: Exchange) -> bool:
-    """Whether it is a GET of JSONP that cannot join anything by itself.
+def _origin(exchange: Exchange) -> str | None:
+    """The origin by which a request is judged; None if by none.
 
-    Of all scripts only those in a frame without origin name one, ``null``; they are no more than
-    the others. What the page says is a POST, which names the page's own. Engine.IO 3 joins the
-    main namespace without one.
+    A script of JSONP is fetched without an Origin, or with ``null`` by a frame that has none. One
+    of Engine.IO 4 can join nothing by itself: what the page says is a POST, which names the page's
+    own. Engine.IO 3 joins the main namespace without one, so that the page matters.
     """
-    return (exchange.jsonp is not None and exchange.method == 'GET'
-            and exchange.query.get('EIO') == '4' and 'upgrade' not in exchange.headers)
+    headers = exchange.headers
+    origin = headers.get('origin')
+    if exchange.jsonp is None or exchange.method != 'GET' or 'upgrade' in headers:
+        return origin
+    if exchange.query.get('EIO') == '4':
+        return None if origin == 'null' else origin
+    return page_of(headers) if origin is None else origin
 
 
 class Upgrade:
@@ -121,8 +127,8 @@ class Gateway:
         waits for its last GET, or None when it was answered.
         """
         headers = exchange.headers
-        origin = headers.get('origin')
-        if origin is not None and not (origin == 'null' and _is_script(exchange)):
+        origin = _origin(exchange)
+        if origin is not None:
             if not self.origins.allow(origin, exchange):
                 self._answer(exchange, Refused(BAD_REQUEST))  # Origins has told why
                 return None

@@ -61,8 +61,10 @@ class Repeat(Answering):
         :param head: the bytes of its head.
         """
         headers = exchange.headers
-        if exchange.method == 'GET' and 'content-length' in headers \
-                or 'origin' in headers and exchange.connection.gateway.origins.asks:
+        if exchange.method == 'GET' and 'content-length' in headers:
+            return None
+        judged = 'origin' in headers or exchange.jsonp is not None
+        if judged and exchange.connection.gateway.origins.asks:
             return None
         pattern = HeadPattern.of(head, exchange.request)
         return None if pattern is None else cls(exchange, pattern, exchange.query['sid'])

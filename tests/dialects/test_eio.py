@@ -173,6 +173,47 @@ def test_a_script_may_come_from_a_frame_without_origin(host):
     assert list(server.sessions) == [sid]
 
 
+@pytest.mark.parametrize(('site', 'referer', 'status'), [
+    ('cross-site', 'http://evil.example/page', 400),
+    ('same-site', '', 400),
+    ('cross-site', 'http://page.example/a?b', 200),
+    ('same-origin', 'http://evil.example/', 200),
+    (None, '', 200),
+])
+@pytest.mark.parametrize('allowed', ['http://page.example', lambda origin: 'page' in origin],
+                         ids=['named', 'asked'])
+def test_a_script_that_joins_by_itself_is_judged_by_its_page(host, allowed, site, referer, status):
+    server = host(cors_allowed_origins=allowed)
+    headers = [('Referer', referer)] if site is None \
+        else [('Sec-Fetch-Site', site), ('Referer', referer)]
+    query = {'EIO': '3', 'transport': 'polling', 'j': '0'}
+    assert server.request(headers=headers, **query).status == status
+    assert len(server.sessions) == (status == 200)
+
+
+def test_what_an_application_says_of_a_page_may_change(host):
+    asked = []
+
+    def allow(origin):
+        asked.append(origin)
+        return len(asked) < 5
+
+    server = host(cors_allowed_origins=allow)
+    headers = [('Sec-Fetch-Site', 'cross-site'), ('Referer', 'http://page.example/')]
+    query = {'EIO': '3', 'transport': 'polling', 'j': '0'}
+    connection = server.connection()
+    target = server.target(**query)
+    assert connection.request('GET', target, headers=headers).status == 200
+    query['sid'] = next(iter(server.sessions))
+    statuses = []
+    for _ in range(4):
+        server.sessions[query['sid']].send('42["x"]')
+        target = server.target(**query)
+        statuses.append(connection.request('GET', target, headers=headers).status)
+    assert statuses == [200, 200, 200, 400]
+    assert asked == ['http://page.example'] * 5
+
+
 def test_forwarded_origin(host):
     server = host()
     headers = [('Origin', 'https://chat.example'), ('X-Forwarded-Proto', 'https'),
