@@ -97,6 +97,8 @@ class HeldTransport:
             self._say(self.out.take(self.session.batch(self.out)))
 
     def _too_slow(self) -> None:
+        if self.session.closed is not None or self.out.size - self.out.first <= self._limit:
+            return  # it has been fetched in the same turn
         log.warning('a client that does not poll was closed: more than %d bytes waited '
                     '(max_outbox_size)', self._limit)
         self.session.end(SLOW_CLIENT)

@@ -270,6 +270,21 @@ def test_a_client_that_does_not_poll_is_closed(echo, caplog):
     assert not server.sessions
 
 
+def test_a_client_that_fetches_too_much_in_the_same_turn_stays(echo):
+    server = echo(max_outbox_size=1000, http_compression=False)
+    client = Polling(server)
+    body = b'\x1e'.join([b'4' + b'x' * 900] * 3)
+    post = f'POST {client.target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n'
+    get = f'GET {client.target} HTTP/1.1\r\nHost: x\r\n\r\n'
+    client.writes.sock.sendall(post.encode() + body + get.encode())
+    data = b''
+    while not data.endswith(body):
+        data += client.writes.sock.recv(65536)
+    client.post(b'4b')
+    assert client.get().body == b'4b'
+    assert not server.owner.reasons
+
+
 # -- compression --------------------------------------------------------------------------------
 
 
