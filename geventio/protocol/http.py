@@ -29,6 +29,10 @@ MAX_QUERY_FIELDS = 100
 #: bytes of the largest one remembered: together about 2.5 MB at worst.
 MAX_REMEMBERED = 512
 REMEMBERED_SIZE = 2_048
+#: Header lines remembered because those of many clients are alike, and the bytes of the longest
+#: one remembered: together about 400 KB at worst.
+MAX_KNOWN = 512
+KNOWN_SIZE = 200
 #: Request lines remembered because those that open a session are all alike, and their bytes.
 MAX_LINES = 64
 LINE_SIZE = 200
@@ -37,6 +41,7 @@ MAX_LENGTH_DIGITS = 18
 
 # Every byte that may stand between two CRLFs: tab, visible ASCII, space, obs-text (RFC 9110 5.5).
 _LEGAL = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_is_legal = re.compile(r'[\t\x20-\x7e\x80-\xff]*').fullmatch
 _is_token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch  # RFC 9110 section 5.6.2
 _is_host = re.compile(r"[0-9A-Za-z._~%!$&'()*+,;=:\[\]\-]+").fullmatch  # RFC 3986 section 3.2
 _cookie_fields = re.compile(rb'\r\n[Cc][Oo][Oo][Kk][Ii][Ee]:([^\r]*)').findall
@@ -64,6 +69,13 @@ _NAMES = {
 _SINGLE = frozenset({
     'host', 'content-length', 'content-type', 'transfer-encoding', 'expect', 'origin', 'upgrade',
     'authorization', 'sec-websocket-key', 'sec-websocket-version', 'access-control-request-method',
+})  # fmt: skip
+# Fields that say the same in the requests of many clients: their lines are worth remembering.
+_COMMON = frozenset({
+    'host', 'connection', 'user-agent', 'accept', 'accept-encoding', 'accept-language', 'origin',
+    'cache-control', 'pragma', 'upgrade', 'sec-websocket-version', 'sec-websocket-extensions',
+    'sec-fetch-site', 'sec-fetch-mode', 'sec-fetch-dest', 'sec-ch-ua', 'sec-ch-ua-mobile',
+    'sec-ch-ua-platform', 'priority', 'dnt', 'x-forwarded-proto', 'x-forwarded-host',
 })  # fmt: skip
 #: Query fields that select a session; see :func:`parse_query`.
 SESSION_FIELDS = frozenset({'EIO', 'transport', 'sid'})
@@ -167,20 +179,16 @@ _opening_line = lru_cache(maxsize=MAX_LINES)(_request_line)
 _Fields = tuple[dict[str, str], bool, int | None, bool, bool]
 
 
-def _read_fields(fields: bytes, modern: bool) -> _Fields:
-    """Parse the header fields; ``modern`` says HTTP/1.1 rather than 1.0."""
-    lines = fields.decode('latin-1').split('\r\n') if fields else []
-    if len(lines) > MAX_HEADERS:
-        raise HTTPError(431, 'too many header fields')
-    # What is left once every legal byte is taken out must be exactly the CRLFs that were split
-    # at: this one comparison refuses bare CR, bare LF, NUL and every other control character.
-    if fields.translate(None, _LEGAL) != b'\r\n' * (len(lines) - 1):
-        raise HTTPError(400, 'control character in header')
-    headers: dict[str, str] = {}
-    known = _NAMES.get
-    for line in lines:
-        name, colon, value = line.partition(':')
-        key = known(name)
+class _Lines(dict[bytes, tuple[str, str]]):
+    """Header line -> name and value; a line that is not known is read, and checked by itself."""
+
+    def __missing__(self, line: bytes) -> tuple[str, str]:
+        text = line.decode('latin-1')
+        # No bare CR, bare LF, NUL or other control character is printable.
+        if not text.isprintable() and _is_legal(text) is None:
+            raise HTTPError(400, 'control character in header')
+        name, colon, value = text.partition(':')
+        key = _NAMES.get(name)
         if key is None:
             # Also refuses obs-fold and blanks before the colon: no blank is part of a token.
             if _is_token(name) is None:
@@ -188,15 +196,43 @@ def _read_fields(fields: bytes, modern: bool) -> _Fields:
             key = name.lower()
         if not colon:
             raise HTTPError(400, 'header without colon')
-        value = value.strip(' \t')
-        headers[key] = value if key not in headers else _joined(key, headers[key], value)
+        field = key, value.strip(' \t')
+        if key in _COMMON:
+            if key == 'host' and _is_host(field[1]) is None:
+                raise HTTPError(400, 'bad host')
+            if len(line) <= KNOWN_SIZE:
+                if len(self) >= MAX_KNOWN:
+                    self.clear()
+                self[line] = field
+        return field
 
-    host = headers.get('host')
-    if host is None:
-        if modern:
-            raise HTTPError(400, 'missing host')
-    elif _is_host(host) is None:
-        raise HTTPError(400, 'bad host')
+
+_known_lines = _Lines()
+_read_field = _known_lines.__getitem__
+
+
+def parse_headers(fields: bytes, modern: bool) -> dict[str, str]:
+    """Parse the header fields of a request; none of them is judged but Host.
+
+    :param fields: the bytes between the CRLF of the request line and CRLFCRLF.
+    :param modern: whether the request is one of HTTP/1.1 rather than 1.0.
+    :returns: see :attr:`Request.headers`.
+    :raises HTTPError: 400 for malformed ones, 431 for too many.
+    """
+    lines = fields.split(b'\r\n') if fields else []
+    if len(lines) > MAX_HEADERS:
+        raise HTTPError(431, 'too many header fields')
+    headers = dict(map(_read_field, lines))
+    if len(headers) < len(lines):
+        headers = _joined(lines)
+    if modern and 'host' not in headers:
+        raise HTTPError(400, 'missing host')
+    return headers
+
+
+def _read_fields(fields: bytes, modern: bool) -> _Fields:
+    """Parse the header fields, and judge those about the message; see :func:`parse_headers`."""
+    headers = parse_headers(fields, modern)
     length: int | None = 0
     chunked = expects = False
     if 'content-length' in headers or 'transfer-encoding' in headers:
@@ -206,11 +242,17 @@ def _read_fields(fields: bytes, modern: bool) -> _Fields:
     return headers, _keeps_alive(headers.get('connection'), modern), length, chunked, expects
 
 
-def _joined(key: str, before: str, value: str) -> str:
-    """The value of a field that comes again."""
-    if key in _SINGLE:
-        raise HTTPError(400, 'repeated ' + key)
-    return before + ('; ' if key == 'cookie' else ', ') + value
+def _joined(lines: list[bytes]) -> dict[str, str]:
+    """The fields of header lines among which some come again."""
+    headers: dict[str, str] = {}
+    for key, value in map(_read_field, lines):
+        if key not in headers:
+            headers[key] = value
+        elif key in _SINGLE:
+            raise HTTPError(400, 'repeated ' + key)
+        else:
+            headers[key] += ('; ' if key == 'cookie' else ', ') + value
+    return headers
 
 
 # A client repeats its header fields to the byte with every poll of a connection. Only what passed

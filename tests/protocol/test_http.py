@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from geventio.errors import HTTPError
 from geventio.protocol import http as codec
 from geventio.protocol.http import (
+    KNOWN_SIZE,
     LINE_SIZE,
     MAX_HEAD_SIZE,
     MAX_HEADERS,
+    MAX_KNOWN,
     MAX_LINES,
     MAX_QUERY_FIELDS,
     MAX_REMEMBERED,
@@ -49,6 +51,7 @@ BROWSER = (
 @pytest.fixture(autouse=True)
 def _forget():
     codec._known_fields.cache_clear()
+    codec._known_lines.clear()
     codec._opening_line.cache_clear()
 
 
@@ -358,6 +361,39 @@ def test_what_is_remembered_is_bounded():
 def test_the_fields_of_requests_that_open_a_session_are_not_remembered():
     parse_head(head(b'a: b'))
     assert codec._known_fields.cache_info().currsize == 0
+
+
+def test_header_lines_that_are_remembered_are_few_short_and_common():
+    def known(*fields):
+        codec._known_lines.clear()
+        parse_head(head(*fields))
+        return set(codec._known_lines) - {b'Host: h'}
+
+    assert known(b'Accept: a', b'uSER-aGENT:b') == {b'Accept: a', b'uSER-aGENT:b'}
+    assert known(b'Cookie: a', b'X-A: b', b'Sec-WebSocket-Key: c', b'Content-Length: 1') == set()
+    assert known(b'Accept: ' + b'x' * (KNOWN_SIZE - 8)) != set()
+    assert known(b'Accept: ' + b'x' * (KNOWN_SIZE - 7)) == set()
+    for i in range(2 * MAX_KNOWN):
+        assert parse_head(head(b'Accept: %d' % i)).headers['accept'] == str(i)
+        assert len(codec._known_lines) <= MAX_KNOWN
+
+
+@pytest.mark.parametrize('line', [
+    b'Accept: \x00', b'Accept: \x7f', b'Accept: a\rb', b'Accept: a\nb', b'Accept : a', b'Accept',
+    b' Accept: a', b'Host: a b',
+])
+def test_no_wrong_line_is_remembered(line):
+    codec._known_lines.clear()
+    for _ in range(2):
+        assert refusal(head(line, host=None if line.startswith(b'Host') else b'h')) == 400
+    assert set(codec._known_lines) <= {b'Host: h'}
+
+
+def test_a_remembered_line_may_still_come_twice():
+    for _ in range(2):
+        assert parse_head(head(b'Accept: a', b'Accept: a')).headers['accept'] == 'a, a'
+        assert refusal(head(b'Origin: a', b'Origin: a')) == 400
+        assert refusal(head(b'Host: h')) == 400
 
 
 def test_request_lines_that_are_remembered_are_few_and_short():
@@ -697,6 +733,7 @@ def test_the_hot_path_is_fast():
 
     def parse_afresh(data: bytes) -> None:
         codec._known_fields.cache_clear()
+        codec._known_lines.clear()
         codec._opening_line.cache_clear()
         parse_head(data)
 
