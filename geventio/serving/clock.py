@@ -24,7 +24,7 @@ class Wheel:
     def __init__(self, loop: Any, width: float = COARSEST) -> None:
         self._loop = loop
         self._width = width
-        self._buckets: dict[int, dict[Any, None]] = {}
+        self._buckets: dict[float, dict[Any, None]] = {}  # by whole numbers
         self._timer: Any = None
         self._last = 0
 
@@ -44,16 +44,19 @@ class Wheel:
         """Call ``entry.tick`` after ``delay`` seconds; an earlier appointment is dropped."""
         if entry.bucket is not None:
             entry.bucket.pop(entry, None)
-        index = math.ceil((monotonic() + delay) / self._width)
+        index = (monotonic() + delay) // self._width + 1
         bucket = self._buckets.get(index)
         if bucket is None:
             bucket = self._buckets[index] = {}
+            if self._timer is None:
+                self._start()
         bucket[entry] = None
         entry.bucket = bucket
-        if self._timer is None:
-            self._last = math.floor(monotonic() / self._width)
-            self._timer = self._loop.timer(self._width, self._width, ref=False)
-            self._timer.start(self._turn)
+
+    def _start(self) -> None:
+        self._last = math.floor(monotonic() / self._width)
+        self._timer = self._loop.timer(self._width, self._width, ref=False)
+        self._timer.start(self._turn)
 
     def _turn(self) -> None:
         now = monotonic()
