@@ -182,9 +182,10 @@ class Client:
         namespace.connect(socket, auth)
 
     def _cancel_timeout(self) -> None:
-        bucket, self.bucket = self.bucket, None
-        assert bucket is not None
-        bucket.pop(self, None)
+        bucket = self.bucket
+        if bucket is not None:
+            bucket.pop(self, None)
+            self.bucket = None
 
     def new_sid(self, nsp: str) -> str:
         """A fresh public id; the transport id stays secret."""
@@ -196,13 +197,12 @@ class Client:
 
     def accepted(self, socket: Socket) -> None:
         """Tell the client that it is in."""
-        if self.bucket is not None:
-            self._cancel_timeout()
-        self.send_packet(socketio.CONNECT, socket.namespace.name, self.welcome(socket))
+        self._cancel_timeout()
+        self.welcome(socket)
 
-    def welcome(self, socket: Socket) -> dict[str, Any] | None:
-        """What the answer to CONNECT carries."""
-        return {'sid': socket.sid}
+    def welcome(self, socket: Socket) -> None:
+        """Answer CONNECT."""
+        self.session.send(self.server.parser.welcome(socket.namespace.name, socket.sid))
 
     def refuse(self, nsp: str, payload: dict[str, Any]) -> None:
         """Tell the client that it is not.
@@ -238,8 +238,7 @@ class Client:
 
     def closed(self, reason: str) -> None:
         """The session is over."""
-        if self.bucket is not None:
-            self._cancel_timeout()
+        self._cancel_timeout()
         if self._partial is not None:
             self._drop_partial()
         for socket in list(self.sockets.values()):

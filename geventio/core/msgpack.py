@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ProtocolError
 from ..protocol import msgpack
-from ..protocol.socketio import Packet
+from ..protocol.socketio import CONNECT, Packet
 
 
 class MsgpackParser:
@@ -14,6 +14,9 @@ class MsgpackParser:
 
     def encode(self, type: int, nsp: str, id: int | None, data: Any) -> list[str | bytes]:
         return [msgpack.encode(type, nsp, data, id)]
+
+    def welcome(self, nsp: str, sid: str) -> list[str | bytes]:
+        return self.encode(CONNECT, nsp, None, {'sid': sid})
 
     def decode(self, text: str) -> Packet:
         raise ProtocolError('text from a client of a MessagePack server')

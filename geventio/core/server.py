@@ -37,6 +37,7 @@ class TextParser:
     """
 
     decode_binary = None
+    welcome = staticmethod(socketio.welcome)
 
     def __init__(self, config: Config, default: Default | None = None,
                  other: OtherJSON | None = None) -> None:

@@ -104,7 +104,7 @@ class Client4(Client):
         return sid if nsp == '/' else f'{nsp}#{sid}'
 
     def welcome(self, socket: Socket) -> None:
-        return None
+        self.send_packet(socketio.CONNECT, socket.namespace.name, None)
 
     def refuse(self, nsp: str, payload: dict[str, Any]) -> None:
         data = payload.get('data', payload['message'])

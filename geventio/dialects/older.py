@@ -15,7 +15,7 @@ from ..core.client import Client
 from ..core.session import FORCED_SERVER_CLOSE, PING_TIMEOUT, TRANSPORT_CLOSE, Session
 from ..core.socket import MuteSocket, Socket
 from ..errors import ProtocolError
-from ..protocol.socketio import DISCONNECT, Encoded, check_event
+from ..protocol.socketio import CONNECT, DISCONNECT, Encoded, check_event
 from .eio4 import COARSE
 
 Rewrite = Callable[[Encoded], str]
@@ -235,6 +235,9 @@ class OlderClient(Client):
         self._early_size = 0
         for event in early:
             self.deliver(*event)
+
+    def welcome(self, socket: Socket) -> None:
+        self.send_packet(CONNECT, socket.namespace.name, {'sid': socket.sid})
 
     def accepted(self, socket: Socket) -> None:
         super().accepted(socket)

@@ -79,11 +79,13 @@ def decode(text: str, pos: int = 0, *, max_attachments: int = 10,
             comma = len(text)
         packet.nsp = text[pos:comma]
         pos = comma + 1
-    end = _digits_end(text, pos)
-    if end > pos:
-        packet.id = int(text[pos:end])
-        pos = end
-    if pos < len(text):
+    size = len(text)
+    if pos < size:
+        end = _digits_end(text, pos)
+        if end > pos:
+            packet.id = int(text[pos:end])
+            pos = end
+    if pos < size:
         packet.data = loads_at(text, pos)
         _check(packet)
     elif kind in (ACK, BINARY_EVENT, BINARY_ACK):
@@ -149,6 +151,14 @@ def encode(encoder: Encoder | OtherJSON, type: int, nsp: str, id: int | None, da
     if attachments:
         return [f'{_HEADS[type + BINARY_EVENT - EVENT]}{len(attachments)}-{text}', *attachments]
     return _HEADS[type] + text
+
+
+def welcome(nsp: str, sid: str) -> str:
+    """CONNECT as a server answers it.
+
+    :param sid: the id of the socket; it must not hold what JSON would escape.
+    """
+    return f'40{{"sid":"{sid}"}}' if nsp == '/' else f'40{nsp},{{"sid":"{sid}"}}'
 
 
 def join_attachments(packet: Packet, attachments: list[bytes]) -> None:
