@@ -86,10 +86,11 @@ class Namespace:
         client.accepted(socket)
         socket.connected = True
         socket.transport = client.session.transport
-        for packets in gate.out:
-            socket.send(packets)
-        if gate.overflowed():
-            client.session.end(SLOW_CLIENT, 1008, 'more was sent than may wait for a client')
+        if gate.size:
+            for packets in gate:
+                socket.send(packets)
+            if gate.overflowed():
+                client.session.end(SLOW_CLIENT, 1008, 'more was sent than may wait for a client')
 
     def refuse(self, socket: Socket, payload: dict[str, Any]) -> None:
         """Keep a socket out; nothing sent to it is delivered."""

@@ -139,16 +139,17 @@ class Gate(list[list[Any]]):
     """The transport of a socket that is not accepted yet: holds what is sent to it.
 
     :param limit: bytes it holds; what is more is lost.
+    :ivar size: bytes that were sent to it.
     """
 
-    __slots__ = ('_limit', '_size')
+    __slots__ = ('_limit', 'size')
 
     name = 'gate'
     encoding = _Unencoded
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._size = 0
+        self.size = 0
 
     @property
     def out(self) -> Gate:
@@ -156,8 +157,8 @@ class Gate(list[list[Any]]):
         return self
 
     def append(self, packets: list[Any]) -> None:
-        self._size += sum(map(len, packets))
-        if self._size <= self._limit:
+        self.size += sum(map(len, packets))
+        if self.size <= self._limit:
             super().append(packets)
 
     def writable(self) -> bool:
@@ -165,4 +166,4 @@ class Gate(list[list[Any]]):
 
     def overflowed(self) -> bool:
         """Whether more was sent than may be held."""
-        return self._size > self._limit
+        return self.size > self._limit
