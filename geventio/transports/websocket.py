@@ -40,7 +40,7 @@ class WebSocketTransport(Connection):
 
     def __init__(self, sock: Any, runtime: Any, encoding: Any, reader: FrameReader,
                  limit: int, watcher: Any = None) -> None:
-        super().__init__(sock, runtime, encoding, limit, watcher)
+        Connection.__init__(self, sock, runtime, encoding, limit, watcher)
         self._reader: FrameReader | None = reader
         self._done = False  # the peer has said that it sends nothing more
 
@@ -158,5 +158,5 @@ class WebSocketTransport(Connection):
             self._say_no_more()
 
     def _release(self) -> None:
-        super()._release()
+        Connection._release(self)
         self._reader = None
