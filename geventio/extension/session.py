@@ -6,8 +6,8 @@ session is opened and saved is decided in ``context``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,17 @@ _NOT_KNOWN = (
     'the session that %s began is lost: its id is in a cookie, and an open connection cannot set '
     'cookies. Have a view write into flask.session before the page connects; or use '
     'manage_session=True for a session that lasts as long as the connection')
+
+#: Session cookies remembered because their clients come again, or have them read at every event,
+#: and the characters of the longest one remembered: together about 1 MB at worst for a key.
+MAX_COOKIES = 512
+COOKIE_SIZE = 512
+#: Cookie fields remembered for the same reason, and the characters of the longest.
+MAX_FIELDS = 256
+FIELD_SIZE = 1000
+
+# Values of which a copy is as good as a fresh one.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 # Application -> the warnings it has had.
 _warned: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
@@ -60,13 +71,45 @@ class _SecureCookies(SecureCookieSessionInterface):
 
 
 def _kept(serializer: Any) -> Any:
-    """A signing serializer that makes its signers, and the keys they derive, only once."""
+    """A signing serializer that makes its signers, and the keys they derive, only once.
+
+    It verifies a cookie whose session holds nothing but plain values once, and judges its age at
+    each reading.
+    """
     if serializer is not None:
         signers = list(serializer.iter_unsigners())
         for signer in signers:
             signer.derive_key = cache(signer.derive_key)
         serializer.iter_unsigners = lambda salt=None: iter(signers)
+        serializer.loads = _Verified(serializer.loads, signers[0].get_timestamp)
     return serializer
+
+
+class _Verified:
+    """``loads`` of a signing serializer that remembers cookies it has verified.
+
+    :param loads: verifies and reads a cookie.
+    :param now: the time as signatures give it, in seconds.
+    """
+
+    __slots__ = ('_known', '_loads', '_now')
+
+    def __init__(self, loads: Callable[..., Any], now: Callable[[], int]) -> None:
+        self._loads = loads
+        self._now = now
+        self._known: dict[str, tuple[int, dict[str, Any]]] = {}  # cookie -> time, session
+
+    def __call__(self, cookie: str, max_age: int) -> Any:
+        known = self._known.get(cookie)
+        if known is not None and 0 <= self._now() - known[0] <= max_age:
+            return known[1].copy()
+        data, signed = self._loads(cookie, max_age=max_age, return_timestamp=True)
+        if len(cookie) <= COOKIE_SIZE and data.__class__ is dict \
+                and _PLAIN.issuperset(map(type, data.values())):
+            if len(self._known) >= MAX_COOKIES:
+                self._known.clear()
+            self._known[cookie] = int(signed.timestamp()), data.copy()
+        return data
 
 
 _secure_cookies = _SecureCookies()
@@ -82,8 +125,17 @@ class CookieRequest:
     __slots__ = ('cookies',)
 
     def __init__(self, cookie: str | None) -> None:
-        pairs: Any = parse_cookie(cookie, cls=list)  # type: ignore[arg-type]
-        self.cookies: dict[str, str] = dict(reversed(pairs))
+        read = _known_cookies if cookie is not None and len(cookie) <= FIELD_SIZE else _cookies
+        self.cookies = read(cookie)
+
+
+def _cookies(field: str | None) -> Mapping[str, str]:
+    pairs: Any = parse_cookie(field, cls=list)  # type: ignore[arg-type]
+    return dict(reversed(pairs))
+
+
+# Nobody writes into what it gives.
+_known_cookies = lru_cache(maxsize=MAX_FIELDS)(_cookies)
 
 
 def _is_flasks_own(interface: Any) -> bool:

@@ -9,9 +9,19 @@ import pytest
 from flask import Flask, Request, abort, request, session
 from flask.sessions import SecureCookieSessionInterface, SessionInterface, SessionMixin
 from gevent.event import Event
+from itsdangerous import BadSignature
 
 from geventio import Namespace, SocketIO, emit
-from geventio.extension.session import CookieRequest, open_session
+from geventio.extension.session import (
+    COOKIE_SIZE,
+    FIELD_SIZE,
+    MAX_COOKIES,
+    MAX_FIELDS,
+    CookieRequest,
+    _known_cookies,
+    _secure_cookies,
+    open_session,
+)
 
 from ..waiting import until
 from .browser import Browsers, add_views, sessions_on_server, warnings
@@ -184,6 +194,52 @@ def test_a_cookie_is_read_as_flask_reads_it(app, monkeypatch, change, values, ag
     assert type(mine) is type(interface.open_session(app, request))
     if text == signed and 0 <= age <= 50:
         assert dict(mine) == values
+
+
+def test_a_known_cookie_is_judged_by_its_age_at_each_reading(app, monkeypatch):
+    request = CookieRequest(cookie(app, name='Ann')[0][1])
+    app.permanent_session_lifetime = timedelta(seconds=50)
+    now = time.time()
+    for later, good in [(0, 1), (49, 1), (60, 0), (0, 1), (-60, 0), (0, 1)]:
+        with monkeypatch.context() as patched:
+            patched.setattr(time, 'time', lambda later=later: now + later)
+            assert dict(open_session(app, request)) == ({'name': 'Ann'} if good else {})
+    app.permanent_session_lifetime = timedelta(seconds=-1)
+    assert dict(open_session(app, request)) == {}
+
+
+@pytest.mark.parametrize('values', [{'name': 'Ann'}, {'list': ['Ann']}, {'deep': {'list': [1]}}])
+def test_each_reading_of_a_cookie_gives_a_session_of_its_own(app, values):
+    request = CookieRequest(cookie(app, **values)[0][1])
+    for _ in range(3):
+        mine = open_session(app, request)
+        assert dict(mine) == values
+        mine['more'] = 1
+        if 'list' in mine:
+            mine['list'].append('Bob')
+        if 'deep' in mine:
+            mine['deep']['list'].append(2)
+
+
+def test_cookies_that_are_remembered_are_few_and_short(app):
+    serializer = _secure_cookies.get_signing_serializer(app)
+    known = serializer.loads._known
+    for size in range(2 * COOKIE_SIZE):
+        text = serializer.dumps({'x': 'a' * size})
+        assert serializer.loads(text, max_age=60) == {'x': 'a' * size}
+        assert (text in known) == (len(text) <= COOKIE_SIZE)
+    for number in range(2 * MAX_COOKIES):
+        serializer.loads(serializer.dumps({'x': number}), max_age=60)
+        assert len(known) <= MAX_COOKIES
+    with pytest.raises(BadSignature):
+        serializer.loads('forged', max_age=60)
+    assert 'forged' not in known
+    for number in range(2 * MAX_FIELDS):
+        assert CookieRequest(f'a={number}').cookies == {'a': str(number)}
+    assert _known_cookies.cache_info().currsize == MAX_FIELDS
+    _known_cookies.cache_clear()
+    assert CookieRequest('a=' + 'b' * FIELD_SIZE).cookies == {'a': 'b' * FIELD_SIZE}
+    assert _known_cookies.cache_info().currsize == 0
 
 
 def test_of_two_cookies_with_one_name_the_first_counts(app, socketio, client):
