@@ -181,7 +181,7 @@ class Doors:
         if isinstance(agreed, drafts.Draft):
             return self._draft(outcome, agreed, sock, early, head, watcher)
         transport: WebSocketTransport = self._gateway.transport(
-            agreed, outcome.frames, sock, head, watcher)
+            agreed.deflated, outcome.frames, sock, head, watcher)
         self._join(outcome, transport)
         transport.start(early)
         return transport

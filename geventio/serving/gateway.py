@@ -32,7 +32,7 @@ from .runtime import Runtime
 log = logging.getLogger('geventio')
 
 _PLAIN = (b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
-          b'Sec-WebSocket-Accept: %s\r\n\r\n')
+          b'Sec-WebSocket-Accept: ')
 _BUSY = b'{"code":3,"message":"Too many connections"}'
 
 
@@ -79,7 +79,15 @@ class Upgrade:
 
     def head(self) -> bytes:
         """The 101 as it goes over the wire."""
-        return response(101, self.headers) if self.extra else _PLAIN % self.accept.encode()
+        return response(101, self.headers) if self.extra else switching(self.accept)
+
+
+def switching(accept: str) -> bytes:
+    """A 101 with no headers but those that every one has.
+
+    :param accept: its Sec-WebSocket-Accept.
+    """
+    return _PLAIN + accept.encode() + b'\r\n\r\n'
 
 
 class Gateway:
@@ -229,7 +237,7 @@ class Gateway:
             exchange.reply(error.status, [('Content-Type', 'text/html'),
                                           *refusal_headers(error.status)], error.reason.encode())
             return None
-        upgrade.extra = [*exchange.extra]
+        upgrade.extra = exchange.extra.copy()
         offer = exchange.headers.get('sec-websocket-extensions') if may_deflate else None
         agreed = deflate.negotiate(offer) if offer else None
         upgrade.deflated = agreed is not None
@@ -261,13 +269,11 @@ class Gateway:
         """
         config = self.config
         dialect = target if upgrade.sid is not None else target.__class__
-        transport = self.transport(upgrade, self._encoding(dialect, upgrade.deflated, exchange),
-                                   sock, head, watcher)
+        deflated = upgrade.deflated
+        encoding = self._encoding(dialect, deflated, exchange)
+        transport = self.transport(deflated, encoding, sock, head, watcher)
         if upgrade.sid is not None:
-            session = self.engine.open(dialect, exchange.handshake(), upgrade.sid)
-            transport.session = session
-            self.begin(session, transport, False)
-            transport.start(early)
+            self.open(transport, dialect, exchange.handshake(), upgrade.sid, early)
         elif target.closed is not None or target.upgrading is not None \
                 or target.transport.name == 'websocket' or not config.allow_upgrades:
             transport.close(None, '')
@@ -276,15 +282,30 @@ class Gateway:
             transport.start(early)
         return transport
 
-    def transport(self, upgrade: Upgrade, encoding: Any, sock: Any, head: bytes,
+    def open(self, transport: WebSocketTransport, dialect: Any, handshake: Any, sid: str,
+             early: bytes) -> None:
+        """Open a session over a WebSocket that was agreed on; see :meth:`websocket`.
+
+        :param dialect: the class of the session.
+        :param handshake: the request as the Handshake of the session.
+        """
+        session = self.engine.open(dialect, handshake, sid)
+        transport.session = session
+        self.begin(session, transport, False)
+        transport.start(early)
+
+    def transport(self, deflated: bool, encoding: Any, sock: Any, head: bytes,
                   watcher: Any) -> WebSocketTransport:
-        """The transport of a WebSocket that was agreed on; see :meth:`websocket`."""
+        """The transport of a WebSocket that was agreed on; see :meth:`websocket`.
+
+        :param deflated: whether messages are compressed.
+        """
         config = self.config
         runtime: Any = self.engine.runtime
         transport = WebSocketTransport(
             sock, runtime, encoding,
             FrameReader(config.max_http_buffer_size,
-                        inflate=deflate.inflate if upgrade.deflated else None),
+                        inflate=deflate.inflate if deflated else None),
             config.max_outbox_size, watcher)
         if head:
             runtime.push(transport, head)

@@ -43,13 +43,16 @@ class HTTPConnection:
     :param sock: raw non-blocking socket; the connection owns it.
     :param address: the peer's address.
     :param server: the HTTP server it came in by (see ``serving.httpd``).
+    :param watcher: of the loop, started, for reading from ``sock``; made if there is none.
+    :param since: when the connection was opened; by default now.
     """
 
     __slots__ = ('_address', '_body', '_buffer', '_count', '_exchange', '_last', '_lingered',
                  '_need', '_out', '_repeat', '_seen', '_server', '_since', '_sock', '_transport',
                  '_watcher', '_writer', 'gateway')
 
-    def __init__(self, sock: Any, address: Any, server: Any) -> None:
+    def __init__(self, sock: Any, address: Any, server: Any, watcher: Any = None,
+                 since: float | None = None) -> None:
         self._sock = sock
         self._address = address
         self._server = server
@@ -64,11 +67,16 @@ class HTTPConnection:
         self._out = b''
         self._lingered: int | None = None
         self._count = self._seen = 0
-        self._since = monotonic()  # when it was opened, or last seen with a new request
+        # When it was opened, or last seen with a new request.
+        self._since = monotonic() if since is None else since
         self._writer: Any = None
         runtime: Any = self.gateway.engine.runtime
-        self._watcher = runtime.loop.io(sock.fileno(), _READ)
-        self._watcher.start(self._readable)
+        if watcher is None:
+            watcher = runtime.loop.io(sock.fileno(), _READ)
+            watcher.start(self._readable)
+        else:
+            watcher.callback = self._readable
+        self._watcher = watcher
         server.connections.add(self)
         if server.bucket is None:
             runtime.schedule(server, IDLE_TIMEOUT / LOOKS)
@@ -378,7 +386,7 @@ class HTTPConnection:
         return sock
 
 
-def look_at(connections: Collection[HTTPConnection], now: float) -> float | None:
+def look_at(connections: Collection[Any], now: float) -> float | None:
     """Close those that have been silent for too long; seconds until the next look, if any."""
     for connection in list(connections):
         connection.look(now)

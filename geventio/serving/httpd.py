@@ -30,6 +30,7 @@ from .handshake import Environs
 from .http import IDLE_TIMEOUT, HTTPConnection, look_at
 from .loopexchange import LoopExchange
 from .middleware import NAMES, Rewrite, layers, only_calls, only_rewrites, rewriters
+from .newcomer import Newcomer, Openings
 from .rewritten import RewrittenExchange
 from .takeoff import set_nodelay, take_off
 from .wsgi import WSGIDoor
@@ -93,6 +94,7 @@ class Server(WSGIServer):
     :ivar flash_policy: whether Flash's question for a policy is answered.
     :ivar environs: makes the environs of what is served in the loop, and
     :ivar exchange_class: its exchanges.
+    :ivar openings: the requests for a WebSocket that need no exchange; None if all do.
     :ivar connections: what is in the loop.
     :ivar usual: how nearly all requests for our path begin.
     """
@@ -112,7 +114,8 @@ class Server(WSGIServer):
         self.access_log: Any = None if options.get('log', 'default') is None else self.log
         self.environs = Environs({})
         self.exchange_class: type[LoopExchange] = LoopExchange
-        self.connections: set[HTTPConnection] = set()
+        self.openings: Openings | None = None
+        self.connections: set[Newcomer | HTTPConnection] = set()
         self.bucket: dict[Any, None] | None = None  # of the looks at them
         self._idle: set[Any] = set()
         self._prefix = b''
@@ -152,6 +155,8 @@ class Server(WSGIServer):
             if rewrite is not None:
                 self.exchange_class = RewrittenExchange
             self.gateway = door.gateway
+            if rewrite is None and self.access_log is None:
+                self.openings = Openings(door.gateway, self.environs)
             self._prefix = prefix = self.gateway.path.encode('ascii')
             self.usual = b'GET ' + prefix + b'?', b'POST ' + prefix + b'?'
 
@@ -207,7 +212,7 @@ class Server(WSGIServer):
             raw.setblocking(False)
             if not _INHERITED:
                 set_nodelay(raw)
-            HTTPConnection(raw, address, self)
+            Newcomer(raw, address, self)
         return None  # they are in the loop
 
     def do_handle(self, *args: Any) -> None:
@@ -215,7 +220,7 @@ class Server(WSGIServer):
             super().do_handle(*args)
         else:
             self.gateway.bind()
-            HTTPConnection(*args, self)
+            Newcomer(*args, self)
 
     def tick(self, now: float) -> float | None:
         """Look after the connections in the loop."""

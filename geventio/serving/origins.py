@@ -57,6 +57,13 @@ class Origins:
                         'it pass the Host header on', origin, ', '.join(own))
         return False
 
+    def is_own(self, origin: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request without TLS comes plainly from a page of this server.
+
+        It is then allowed, and there are no headers to say so.
+        """
+        return self._allowed is None and origin == 'http://' + headers.get('host', '')
+
     def headers(self, origin: str | None) -> list[tuple[str, str]]:
         """The CORS headers of an answer to an allowed origin, or to one that is not known."""
         if self._allowed == '*' and (origin is None or not self._credentials):
