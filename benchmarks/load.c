@@ -25,8 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +36,8 @@
 #define OVERLOADED SECOND           /* latency at which a trial of rooms-max is given up */
 #define BEARABLE 100.0              /* ms; p99 of a rate that rooms-max accepts */
 #define AT_ONCE 50                  /* clients that connect at the same time */
+#define NAP 50000000l               /* ns; the longest that the loop sleeps */
+#define PACE 100000u                /* ns; what is due sooner after the last sending waits so long */
 #define DIGITS 10
 #define PATTERN 251                 /* attachments begin at that many places of a pattern */
 
@@ -107,6 +109,21 @@ static void append(Buffer *buffer, const void *data, size_t size)
     buffer->at[buffer->size += size] = 0;
 }
 
+static inline void put(Buffer *buffer, const char *text)
+{
+    append(buffer, text, strlen(text));
+}
+
+/* A number in decimal, with zeros in front where it has fewer digits than wanted. */
+static void put_number(Buffer *buffer, uint64_t number, int digits)
+{
+    char text[20], *at = text + sizeof text;
+    for (; number || digits > 0; digits--, number /= 10)
+        *--at = (char)('0' + number % 10);
+    append(buffer, at, (size_t)(text + sizeof text - at));
+}
+
+/* For what is not written for every event: it takes longer. */
 __attribute__((format(printf, 2, 3))) static void print(Buffer *buffer, const char *format, ...)
 {
     size_t size = 0;
@@ -182,20 +199,12 @@ static uint64_t ns(double seconds)
 /* Seconds of processor time that the server has used; 0 when its process is not known. */
 static double server_cpu(void)
 {
-    char path[64], text[1024];
-    unsigned long user = 0, kernel = 0;
+    clockid_t id;
     if (!option.server)
         return 0;
-    snprintf(path, sizeof path, "/proc/%ld/stat", option.server);
-    FILE *file = fopen(path, "r");
-    size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
-    text[size] = 0;
-    char *rest = strrchr(text, ')');
-    if (!rest || sscanf(rest, ") %*c" "%*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-                        &user, &kernel) != 2)
-        fail("%s cannot be read: is the server gone?", path);
-    fclose(file);
-    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+    if (clock_getcpuclockid((pid_t)option.server, &id))
+        fail("process %ld has no clock: is the server gone?", option.server);
+    return (double)clock_of(id) / (double)SECOND;
 }
 
 /* KiB of memory that the server keeps resident. */
@@ -328,8 +337,9 @@ typedef struct {
 static const Scenario *scenario;
 static Client *clients;
 static int ready, left;
-static int poll_fd, timer_fd = -1;
-static void (*due)(void); /* what the timer is for */
+static int poll_fd;
+static void (*due)(void);         /* sends what is scheduled */
+static uint64_t next_due = NEVER; /* when it is to be called */
 
 static void watch(Connection *connection, int operation)
 {
@@ -491,18 +501,35 @@ static size_t take_frames(Client *client, const char *data, size_t size)
     return at;
 }
 
+/* The value of a field in the head of a response that ends there, NULL when it has none. */
+static char *field(char *at, const char *end, const char *name)
+{
+    size_t size = strlen(name);
+    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+        at++;
+        if (!strncasecmp(at, name, size) && at[size] == ':')
+            return at + size + 1 + strspn(at + size + 1, " \t");
+    }
+    return NULL;
+}
+
 static void upgrade(Client *client)
 {
     static unsigned number; /* no two requests are alike, as in life: a server cannot know them */
     Buffer *out = &client->main.out;
-    append(out, "GET ", 4);
+    put(out, "GET ");
     print(out, client->dialect->path, client->session);
-    print(out,
-          " HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-          "User-Agent: load/%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\n"
-          "%s%s%sSec-WebSocket-Version: 13\r\n\r\n",
-          option.port, ++number, client->cookie ? "Cookie: " : "", client->cookie ? client->cookie : "",
-          client->cookie ? "\r\n" : "");
+    put(out, " HTTP/1.1\r\nHost: 127.0.0.1:");
+    put_number(out, (uint64_t)option.port, 1);
+    put(out, "\r\nUser-Agent: load/");
+    put_number(out, ++number, 1);
+    put(out, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\n");
+    if (client->cookie) {
+        put(out, "Cookie: ");
+        put(out, client->cookie);
+        put(out, "\r\n");
+    }
+    put(out, "Sec-WebSocket-Version: 13\r\n\r\n");
     flush(&client->main);
 }
 
@@ -512,11 +539,12 @@ static void entered(Client *client);
 static bool upgraded(Connection *connection)
 {
     Buffer *in = &connection->in;
-    char *end = memmem(in->at, in->size, "\r\n\r\n", 4);
+    char *end = strstr(in->at, "\r\n\r\n");
     if (!end)
         return false;
-    char *proof = memmem(in->at, in->size, PROOF, strlen(PROOF));
-    if (!begins(in->at, in->size, "HTTP/1.1 101 ") || !proof || proof > end)
+    char *proof = field(in->at, end, "Sec-WebSocket-Accept");
+    if (!begins(in->at, in->size, "HTTP/1.1 101 ") || !proof
+        || strncmp(proof, PROOF "\r", strlen(PROOF "\r")))
         fail("the upgrade was answered %.400s", in->at);
     drop(in, (size_t)(end + 4 - in->at));
     connection->role = WEBSOCKET;
@@ -531,12 +559,19 @@ static void request(Connection *connection, const Buffer *body)
 {
     Client *client = connection->client;
     Buffer *out = &connection->out;
-    print(out, "%s /socket.io/?EIO=4&transport=polling%s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n",
-          connection->role == GET ? "GET" : "POST", client->session[0] ? "&sid=" : "",
-          client->session, option.port);
-    if (body)
-        print(out, "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: %zu\r\n", body->size);
-    append(out, "\r\n", 2);
+    put(out, connection->role == GET ? "GET" : "POST");
+    put(out, " /socket.io/?EIO=4&transport=polling");
+    if (client->session[0]) {
+        put(out, "&sid=");
+        put(out, client->session);
+    }
+    put(out, " HTTP/1.1\r\nHost: 127.0.0.1:");
+    put_number(out, (uint64_t)option.port, 1);
+    if (body) {
+        put(out, "\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: ");
+        put_number(out, body->size, 1);
+    }
+    put(out, "\r\n\r\n");
     if (body)
         append(out, body->at, body->size);
     connection->busy = true;
@@ -570,20 +605,20 @@ static bool unchunk(Buffer *in, char *from, size_t *size, size_t *whole)
 /* The body of the HTTP response that `in` begins with, NULL while it is incomplete. */
 static char *response(Buffer *in, size_t *size, size_t *whole)
 {
-    char *end = memmem(in->at, in->size, "\r\n\r\n", 4);
+    char *end = strstr(in->at, "\r\n\r\n");
     if (!end)
         return NULL;
     if (!begins(in->at, in->size, "HTTP/1.1 200 "))
         fail("a request was answered %.400s", in->at);
     char *body = end + 4;
-    char *length = strcasestr(in->at, "\r\nContent-Length:");
-    char *chunked = strcasestr(in->at, "\r\nTransfer-Encoding: chunked");
-    if (length && length < end) {
-        *size = strtoul(strchr(length, ':') + 1, NULL, 10);
+    char *length = field(in->at, end, "Content-Length");
+    if (length) {
+        *size = strtoul(length, NULL, 10);
         *whole = (size_t)(body - in->at) + *size;
         return in->size < *whole ? NULL : body;
     }
-    if (!chunked || chunked > end)
+    char *coding = field(in->at, end, "Transfer-Encoding");
+    if (!coding || strncasecmp(coding, "chunked\r", 8))
         fail("a response without a length: %.400s", in->at);
     return unchunk(in, body, size, whole) ? body : NULL;
 }
@@ -828,13 +863,17 @@ static void keep_id(char *id, size_t room, const char *text, size_t size)
 }
 
 /* Sends an event whose acknowledgement must be what `expected` holds. */
-static void ask(Client *client, unsigned long long id, const char *event, const Buffer *data)
+static void ask(Client *client, uint64_t id, const char *event, const Buffer *data)
 {
     static Buffer packet;
     packet.size = 0;
-    print(&packet, "42%llu[\"%s\",", id, event);
+    put(&packet, "42");
+    put_number(&packet, id, 1);
+    put(&packet, "[\"");
+    put(&packet, event);
+    put(&packet, "\",");
     append(&packet, data->at, data->size);
-    append(&packet, "]", 1);
+    put(&packet, "]");
     client->since = now;
     owe(1);
     send_packet(client, packet.at, packet.size);
@@ -968,25 +1007,23 @@ static void turn(uint64_t until)
 {
     struct epoll_event events[256];
     now = clock_of(CLOCK_MONOTONIC);
-    uint64_t wait = until > now ? (until - now) / 1000000 + 1 : 0;
-    int found = epoll_wait(poll_fd, events, 256, wait > 50 ? 50 : (int)wait);
+    until = until < next_due ? until : next_due;
+    uint64_t wait = until > now ? until - now : 0;
+    struct timespec limit = {0, wait < NAP ? (long)wait : NAP};
+    int found = epoll_pwait2(poll_fd, events, 256, &limit, NULL);
     if (found < 0 && errno != EINTR)
-        fail("epoll_wait: %s", strerror(errno));
+        fail("epoll_pwait2: %s", strerror(errno));
     for (int i = 0; i < found; i++) {
         Connection *connection = events[i].data.ptr;
         now = clock_of(CLOCK_MONOTONIC);
-        if (!connection) {
-            uint64_t ticks;
-            if (read(timer_fd, &ticks, sizeof ticks) > 0)
-                due();
-            continue;
-        }
         if (events[i].events & EPOLLOUT)
             flush(connection);
         if (events[i].events & ~(uint32_t)EPOLLOUT)
             readable(connection);
     }
     now = clock_of(CLOCK_MONOTONIC);
+    if (now >= next_due)
+        due();
     if (owed && now > progress + ns(option.patience))
         fail("%llu %s lost: nothing came for %g s", (unsigned long long)owed,
              ready < option.clients ? "answers" : scenario->unit, option.patience);
@@ -1097,12 +1134,12 @@ static void attached(Client *client)
 /* ---- echo: every client sends an event, waits for its acknowledgement, and sends the next ---- */
 
 /* No other client sends the same events, and a client goes round a million of them. */
-static unsigned long long echo_number(const Client *client)
+static uint64_t echo_number(const Client *client)
 {
-    return ((unsigned long long)client->number * 1000000 + client->next % 1000000) % 10000000000ull;
+    return ((uint64_t)client->number * 1000000 + client->next % 1000000) % 10000000000ull;
 }
 
-static unsigned long long echo_id(const Client *client)
+static uint64_t echo_id(const Client *client)
 {
     return client->next % 1000;
 }
@@ -1111,14 +1148,17 @@ static unsigned long long echo_id(const Client *client)
 static Buffer *echo_data(Client *client, bool numbered)
 {
     static Buffer data;
-    unsigned long long number = echo_number(client);
     data.size = client->expected.size = 0;
-    print(&data, "{\"n\":\"%010llu\",\"p\":\"", number);
+    put(&data, "{\"n\":\"");
+    put_number(&data, echo_number(client), DIGITS);
+    put(&data, "\",\"p\":\"");
     append(&data, padding, (size_t)option.padding - (numbered ? DIGITS : 0));
     if (numbered)
-        print(&data, "%010llu", number);
-    append(&data, "\"}", 2);
-    print(&client->expected, "43%llu[", echo_id(client));
+        put_number(&data, echo_number(client), DIGITS);
+    put(&data, "\"}");
+    put(&client->expected, "43");
+    put_number(&client->expected, echo_id(client), 1);
+    put(&client->expected, "[");
     return &data;
 }
 
@@ -1126,7 +1166,7 @@ static void echo_send(Client *client)
 {
     Buffer *data = echo_data(client, false);
     append(&client->expected, data->at, data->size);
-    append(&client->expected, "]", 1);
+    put(&client->expected, "]");
     ask(client, echo_id(client), "echo", data);
 }
 
@@ -1190,17 +1230,19 @@ static void rooms_due(void)
         uint64_t number = rooms.sent, room = number % (uint64_t)rooms.number;
         uint64_t member = number / (uint64_t)rooms.number % (uint64_t)option.room;
         packet.size = 0;
-        print(&packet, "42[\"say\",\"room%llu\",{\"n\":\"%010llu\",\"p\":\"%s\"}]",
-              (unsigned long long)room, (unsigned long long)number, padding);
+        put(&packet, "42[\"say\",\"room");
+        put_number(&packet, room, 1);
+        put(&packet, "\",{\"n\":\"");
+        put_number(&packet, number, DIGITS);
+        put(&packet, "\",\"p\":\"");
+        append(&packet, padding, (size_t)option.padding);
+        put(&packet, "\"}]");
         owe((uint64_t)option.room);
         rooms.sent++;
         send_packet(&clients[room + member * (uint64_t)rooms.number], packet.at, packet.size);
     }
-    if (!sending)
-        return;
     uint64_t at = scheduled(rooms.sent);
-    struct itimerspec next = {.it_value = {(time_t)(at / SECOND), (long)(at % SECOND)}};
-    timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &next, NULL);
+    next_due = !sending ? NEVER : at > now + PACE ? at : now + PACE;
 }
 
 static void rooms_joined(Client *client)
@@ -1230,10 +1272,6 @@ static void rooms_prepare(void)
             clients[i].heard[member] = (uint64_t)member;
     }
     due = rooms_due;
-    timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    if (timer_fd < 0 || epoll_ctl(poll_fd, EPOLL_CTL_ADD, timer_fd, &event))
-        fail("timerfd: %s", strerror(errno));
 }
 
 static void rooms_start(void)
@@ -1242,19 +1280,25 @@ static void rooms_start(void)
     rooms_rate(option.rate);
 }
 
+/* Whether ten digits stand there, and the number that they are. */
+static bool number_at(const char *text, uint64_t *number)
+{
+    *number = 0;
+    for (int i = 0; i < DIGITS; i++) {
+        unsigned digit = (unsigned)(text[i] - '0');
+        if (digit > 9)
+            return false;
+        *number = *number * 10 + digit;
+    }
+    return true;
+}
+
 /* The number of a message: its first ten digits in a row; NULL if there are none. */
 static const char *number_in(const char *text, size_t size, uint64_t *number)
 {
-    size_t digits = 0;
-    for (size_t i = 0; i < size; i++) {
-        digits = isdigit((unsigned char)text[i]) ? digits + 1 : 0;
-        if (digits == DIGITS) {
-            *number = 0;
-            for (const char *at = text + i + 1 - DIGITS; digits; digits--)
-                *number = *number * 10 + (uint64_t)(*at++ - '0');
-            return text + i + 1 - DIGITS;
-        }
-    }
+    for (size_t i = 0; i + DIGITS <= size; i++)
+        if (number_at(text + i, number))
+            return text + i;
     return NULL;
 }
 
@@ -1266,7 +1310,9 @@ static void rooms_message(Client *client, const char *text, size_t size)
         print(&expected, "%s%010d\",\"p\":\"%s\"}]", head, 0, padding);
     int shown = (int)(size < 300 ? size : 300);
     uint64_t number;
-    const char *digits = number_in(text, size, &number);
+    const char *digits = text + strlen(head); /* unless the JSON is spaced */
+    if (size != expected.size || !number_at(digits, &number))
+        digits = number_in(text, size, &number);
     if (digits)
         memcpy(expected.at + strlen(head), digits, DIGITS);
     if (!digits || !same(text, size, &expected) || number >= rooms.sent)
@@ -1514,6 +1560,7 @@ int main(int argc, char **argv)
 {
     options(argc, argv);
     struct rlimit files;
+    prctl(PR_SET_TIMERSLACK, 1); /* ns: what is due leaves in time */
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
