@@ -1352,6 +1352,15 @@ static void open_next(Client *client)
         open_client(client->number);
 }
 
+/* ---- storm: clients that all come to a server that has just started, and stay ---- */
+
+static void storm_joined(Client *client)
+{
+    count++;
+    record(client->since);
+    is_ready(client);
+}
+
 /* ---- idle: clients that are there ---- */
 
 static void context_joined(Client *client)
@@ -1378,6 +1387,15 @@ typedef struct {
     uint64_t count;
 } Result;
 
+static void measured_since(Reading before, Result *result)
+{
+    Reading after = read_all();
+    result->seconds = (double)(after.time - before.time) / (double)SECOND;
+    result->figure = result->rate = (double)(after.count - before.count) / result->seconds;
+    result->generator = (after.generator - before.generator) / result->seconds;
+    result->server = (after.server - before.server) / result->seconds;
+}
+
 static void stretch(double seconds, Result *result)
 {
     memset(latencies, 0, sizeof latencies);
@@ -1386,11 +1404,16 @@ static void stretch(double seconds, Result *result)
     measured_until = before.time + ns(seconds);
     while (now < measured_until && !(rooms.impatient && rooms.overloaded))
         turn(measured_until);
-    Reading after = read_all();
-    result->seconds = (double)(after.time - before.time) / (double)SECOND;
-    result->figure = result->rate = (double)(after.count - before.count) / result->seconds;
-    result->generator = (after.generator - before.generator) / result->seconds;
-    result->server = (after.server - before.server) / result->seconds;
+    measured_since(before, result);
+}
+
+/* From the first connect of all until every client is in. */
+static void storm(Result *result)
+{
+    Reading before = read_all();
+    measured_from = before.time;
+    open_clients(option.clients);
+    measured_since(before, result);
 }
 
 static void finish(Result *result)
@@ -1477,6 +1500,9 @@ static const Scenario scenarios[] = {
      .start = connect_start},
     {.name = "connect-session", .unit = "connections", .connect = "40/session,",
      .joined = connect_joined, .start = connect_start, .users = true},
+    {.name = "storm", .unit = "connections", .connect = "40", .joined = storm_joined},
+    {.name = "storm-session", .unit = "connections", .connect = "40/session,",
+     .joined = storm_joined, .users = true},
     {.name = "idle", .unit = "answers", .connect = "40", .joined = echo_joined},
     {.name = "idle-context", .unit = "answers", .connect = "40", .joined = context_joined,
      .users = true},
@@ -1495,7 +1521,10 @@ static void measure(Result *result)
     }
     if (scenario->message)
         open_clients(option.clients);
-    if (is("rooms-max")) {
+    if (scenario->joined == storm_joined) {
+        storm(result);
+        finish(result);
+    } else if (is("rooms-max")) {
         highest_rate(result);
     } else {
         sending = true;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import machine
+from . import build, machine
 from .scenarios import Scenario
 
 HERE = Path(__file__).parent
@@ -20,6 +21,8 @@ PLAIN = 'geventio-plain'
 """geventio as it is without the packages of its extra ``speed``."""
 SPEED = ('orjson', 'websockets')
 """Those packages."""
+FLOOR = 'floor'
+"""The least that a server must do: no Socket.IO server, but what the others are measured from."""
 ALL_DIALECTS = ('--dialects', 'all')
 """What geventio's application is told for the scenarios in which clients of all dialects meet."""
 PACKAGES = (
@@ -94,6 +97,8 @@ def peers() -> dict[str, Peer]:
         found['node'] = Peer((str(node), str(APPS / 'node_app.js')))
     if javascript(runtime := bun(), '@socket.io/bun-engine'):
         found['bun'] = Peer((str(runtime), str(APPS / 'bun_app.js')))
+    with contextlib.suppress(build.NotBuilt):  # the generator cannot be built then, and says so
+        found[FLOOR] = Peer((str(build.floor()),))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.sax.saxutils import escape
 
+from .peers import FLOOR
 from .report import BASE, figure
 from .scenarios import SCENARIOS
 
@@ -61,10 +62,10 @@ def _block(lines: list[dict[str, Any]], left: float, top: float) -> list[str]:
 
 
 def svg(lines: list[dict[str, Any]]) -> str:
-    """The image. Lines without a single exact run are left out."""
+    """The image, without the floor, which nobody can use, and lines without an exact run."""
     blocks: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
-        if 'median' in line:
+        if 'median' in line and line['server'] != FLOOR:
             blocks.setdefault(line['scenario'], []).append(line)
     step = (WIDTH - 2 * MARGIN) / COLUMNS
     tops = [float(MARGIN)] * COLUMNS

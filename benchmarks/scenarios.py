@@ -106,6 +106,18 @@ SCENARIOS = {
         flask=True,
         beside='connect',
     ),
+    'storm-2000': Scenario(
+        'the first 2000 connections of a fresh server',
+        _load('storm', clients=2000),
+        'connects/s',
+    ),
+    'storm-session-2000': Scenario(
+        'the same, reading the session',
+        _load('storm-session', clients=2000),
+        'connects/s',
+        flask=True,
+        beside='storm-2000',
+    ),
     'polling-50': Scenario(
         'echo over long-polling, 50 clients',
         _load('polling', clients=50),
