@@ -135,7 +135,7 @@ static void join(Client *client, size_t number)
 static void leave(Client *client, size_t number)
 {
     Room *room = &rooms[number];
-    size_t place = client->place[number > 0];
+    size_t place = client->place[number > 0]; /* of whoever is there, if it has not joined */
     if (place >= room->size || room->members[place] != client)
         return;
     room->members[place] = room->members[--room->size];
@@ -150,18 +150,16 @@ static Client *new_client(Connection *connection)
     return client;
 }
 
-/* A connection is over; what it is owed may still leave in this turn. */
+/* A connection is over, and so is its client; what that is owed may still leave in this turn. */
 static void end(Connection *connection)
 {
     connection->ending = true;
     due(connection);
     Client *client = connection->client;
-    if (client && client->carrier == connection)
+    if (client) {
         client->carrier = NULL;
-    if (client && connection->websocket) {
         leave(client, 0);
-        if (client->room)
-            leave(client, client->room);
+        leave(client, client->room);
     }
 }
 
@@ -348,6 +346,8 @@ static void attached(const char *data, size_t size)
     memcpy(shared->data, data, size);
     for (size_t i = 0; i < rooms[0].size; i++) {
         Client *member = rooms[0].members[i];
+        if (member->polling)
+            continue; /* no client of the generator's asks for attachments over polling */
         deliver(member, &held, 0);
         member->carrier->attachment = shared;
         shared->users++;

@@ -5,6 +5,7 @@ The WebSocket server here is the ``websockets`` package: the generator meets ano
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
@@ -327,11 +328,44 @@ def test_a_wrong_answer_is_noticed(
     assert error in result['error']
 
 
-@pytest.mark.parametrize('scenario', ['connect', 'echo'])
+@pytest.mark.parametrize('scenario', ['connect', 'echo', 'storm', 'storm-session'])
 def test_a_refused_connection_is_noticed(run: Run, scenario: str) -> None:
     with Site(connect=refusing).serving() as site:
         result = run(scenario, site.port)
     assert '44{"message":"no"} came unasked' in result['error']
+
+
+@pytest.mark.parametrize('scenario', ['storm', 'storm-session'])
+def test_a_storm_ends_when_every_client_is_connected(run: Run, scenario: str) -> None:
+    with Site().serving() as site:
+        result = run(scenario, site.port, clients=4 if scenario == 'storm-session' else 60)
+    assert result['exact'], result
+    assert result['count'] == len(site.everybody) > 3
+    assert result['figure'] == pytest.approx(result['count'] / result['seconds'], rel=0.05)
+    assert 0 < result['p50_ms'] <= result['p99_ms'] < 1000 * result['seconds'] + 1
+
+
+def test_a_storm_in_which_one_is_refused_is_void(run: Run) -> None:
+    numbers = itertools.count()
+
+    def refusing_one(packet: str) -> str:
+        return refusing(packet) if next(numbers) == ODD else packet
+
+    with Site(connect=refusing_one).serving() as site:
+        result = run('storm', site.port, clients=60)
+    assert '44{"message":"no"} came unasked' in result['error']
+
+
+def test_nobody_may_be_lost_after_a_storm(run: Run) -> None:
+    class Fleeting(Site):
+        def session(self, connection: ServerConnection) -> None:
+            connection.send('0{"sid":"a"}')
+            connection.recv()
+            connection.send('40{"sid":"b"}')
+
+    with Fleeting().serving() as site:
+        result = run('storm', site.port)
+    assert 'was disconnected with 1000' in result['error']
 
 
 def test_a_refused_login_is_noticed(run: Run) -> None:
