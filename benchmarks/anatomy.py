@@ -24,6 +24,8 @@ from .peers import ALL_DIALECTS
 from .scenarios import SCENARIOS
 
 MODULES = {'geventio': 'geventio', 'flask-socketio': 'flask_socketio'}
+LASTING = [name for name, scenario in SCENARIOS.items() if not scenario.load[0].startswith('storm')]
+"""A storm is over before there is anything to sample."""
 USUAL = ('echo-100', 'fanout-1000-w1', 'connect', 'polling-50')
 PARTS = ('protocol', 'core', 'dialects', 'adapters', 'transports', 'serving', 'extension')
 """Those of geventio; other packages are one part each."""
@@ -108,7 +110,7 @@ def main() -> int | str:
     parser.add_argument('--seconds', type=float, default=8.0, help='of sampling (default: 8)')
     options = parser.parse_args()
     scenarios, servers = options.scenarios.split(','), options.servers.split(',')
-    for name, known in [(s, SCENARIOS) for s in scenarios] + [(s, MODULES) for s in servers]:
+    for name, known in [(s, LASTING) for s in scenarios] + [(s, MODULES) for s in servers]:
         if name not in known:
             parser.error(f'{name!r} is none of {", ".join(known)}')
     program = build.generator()

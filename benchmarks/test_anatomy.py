@@ -52,12 +52,14 @@ def test_the_command_samples_a_server_under_load() -> None:
     done = subprocess.run(command, cwd=machine.ROOT, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stderr
     assert '| geventio.core |' in done.stdout
-    wrong = subprocess.run(
-        [*command, '--servers', 'nodd'],
-        cwd=machine.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
+
+
+@pytest.mark.parametrize(
+    ('option', 'name'),
+    [('--servers', 'nodd'), ('--scenarios', 'echo-7'), ('--scenarios', 'storm-2000')],
+)
+def test_what_cannot_be_sampled_is_refused(option: str, name: str) -> None:
+    command = [sys.executable, '-m', 'benchmarks.anatomy', option, name]
+    wrong = subprocess.run(command, cwd=machine.ROOT, capture_output=True, text=True, timeout=50)
     assert wrong.returncode == 2
-    assert "'nodd' is none of geventio, flask-socketio" in wrong.stderr
+    assert f"'{name}' is none of " in wrong.stderr
