@@ -8,7 +8,7 @@
  *
  * What is left is the kernel's work and the moving of bytes: one thread around epoll, sockets that
  * do not block, every frame unmasked, an event framed once, and one send for what a client is owed
- * in a turn. To the generator it looks like a server of Engine.IO 4 and Socket.IO 5.
+ * when it is its turn. To the generator it looks like a server of Engine.IO 4 and Socket.IO 5.
  *
  * In order: buffers; connections, clients, rooms; the way out; packets; WebSocket; HTTP; the loop.
  */
@@ -28,6 +28,7 @@
 
 #define PROOF "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 #define CHUNK (1 << 18) /* bytes that are read from a socket at a time */
+#define SLICE 64        /* connections that are sent to before the others are read again */
 #define ROOMS 10000
 #define SID 20 /* digits of a session's id */
 
@@ -574,20 +575,22 @@ int main(int argc, char **argv)
         return 1;
     }
     for (;;) {
-        int found = epoll_wait(poll_fd, events, sizeof events / sizeof *events, -1);
+        int found = epoll_wait(poll_fd, events, sizeof events / sizeof *events, first_due ? 0 : -1);
         for (int i = 0; i < found; i++) {
             Connection *connection = events[i].data.ptr;
             if (!connection)
                 accept_all(listener);
-            else if (events[i].events & ~(uint32_t)EPOLLOUT)
+            else if (events[i].events & ~(uint32_t)EPOLLOUT && !connection->ending)
                 readable(connection);
             if (connection && events[i].events & EPOLLOUT)
                 due(connection);
         }
-        for (Connection *connection; (connection = first_due);) {
+        for (int i = 0; i < SLICE && first_due; i++) {
+            Connection *connection = first_due;
             first_due = connection->next;
             settle(connection);
         }
-        last_due = &first_due;
+        if (!first_due)
+            last_due = &first_due;
     }
 }
