@@ -25,8 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,7 +36,7 @@
 #define OVERLOADED SECOND           /* latency at which a trial of rooms-max is given up */
 #define BEARABLE 100.0              /* ms; p99 of a rate that rooms-max accepts */
 #define AT_ONCE 50                  /* clients that connect at the same time */
-#define NAP 50000000l               /* ns; the longest that the loop sleeps */
+#define NAP 50                      /* ms; the longest that the loop sleeps */
 #define PACE 100000u                /* ns; what is due sooner after the last sending waits so long */
 #define DIGITS 10
 #define PATTERN 251                 /* attachments begin at that many places of a pattern */
@@ -337,9 +337,8 @@ typedef struct {
 static const Scenario *scenario;
 static Client *clients;
 static int ready, left;
-static int poll_fd;
+static int poll_fd, timer_fd = -1;
 static void (*due)(void);         /* sends what is scheduled */
-static uint64_t next_due = NEVER; /* when it is to be called */
 
 static void watch(Connection *connection, int operation)
 {
@@ -1007,23 +1006,25 @@ static void turn(uint64_t until)
 {
     struct epoll_event events[256];
     now = clock_of(CLOCK_MONOTONIC);
-    until = until < next_due ? until : next_due;
-    uint64_t wait = until > now ? until - now : 0;
-    struct timespec limit = {0, wait < NAP ? (long)wait : NAP};
-    int found = epoll_pwait2(poll_fd, events, 256, &limit, NULL);
+    uint64_t wait = until > now ? (until - now) / 1000000 + 1 : 0;
+    int found = epoll_wait(poll_fd, events, 256, wait < NAP ? (int)wait : NAP);
     if (found < 0 && errno != EINTR)
-        fail("epoll_pwait2: %s", strerror(errno));
+        fail("epoll_wait: %s", strerror(errno));
     for (int i = 0; i < found; i++) {
         Connection *connection = events[i].data.ptr;
         now = clock_of(CLOCK_MONOTONIC);
+        if (!connection) {
+            uint64_t ticks;
+            if (read(timer_fd, &ticks, sizeof ticks) > 0)
+                due();
+            continue;
+        }
         if (events[i].events & EPOLLOUT)
             flush(connection);
         if (events[i].events & ~(uint32_t)EPOLLOUT)
             readable(connection);
     }
     now = clock_of(CLOCK_MONOTONIC);
-    if (now >= next_due)
-        due();
     if (owed && now > progress + ns(option.patience))
         fail("%llu %s lost: nothing came for %g s", (unsigned long long)owed,
              ready < option.clients ? "answers" : scenario->unit, option.patience);
@@ -1241,8 +1242,12 @@ static void rooms_due(void)
         rooms.sent++;
         send_packet(&clients[room + member * (uint64_t)rooms.number], packet.at, packet.size);
     }
+    if (!sending)
+        return;
     uint64_t at = scheduled(rooms.sent);
-    next_due = !sending ? NEVER : at > now + PACE ? at : now + PACE;
+    at = at > now + PACE ? at : now + PACE; /* setting a timer costs as much as some deliveries */
+    struct itimerspec next = {.it_value = {(time_t)(at / SECOND), (long)(at % SECOND)}};
+    timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &next, NULL);
 }
 
 static void rooms_joined(Client *client)
@@ -1272,6 +1277,10 @@ static void rooms_prepare(void)
             clients[i].heard[member] = (uint64_t)member;
     }
     due = rooms_due;
+    timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    if (timer_fd < 0 || epoll_ctl(poll_fd, EPOLL_CTL_ADD, timer_fd, &event))
+        fail("timerfd: %s", strerror(errno));
 }
 
 static void rooms_start(void)
@@ -1589,7 +1598,6 @@ int main(int argc, char **argv)
 {
     options(argc, argv);
     struct rlimit files;
-    prctl(PR_SET_TIMERSLACK, 1); /* ns: what is due leaves in time */
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
