@@ -219,23 +219,24 @@ class FlaskEvent(Event):
 
     @property
     def session(self) -> Any:
-        if not self.server.manage_session:
-            session = self._opened
-            if session is None:
-                session = self._opened = open_session(self.app, self.request)
-            return session
-        # All namespaces of a client share one session, which its environ holds.
+        client = self.socket.client
+        if client.server.manage_session:  # type: ignore[attr-defined]
+            # All namespaces of a client share one session, which its environ holds.
+            session = client.session.handshake.shared().get('saved_session')
+            return self._open_shared() if session is None else session
+        session = self._opened
+        if session is None:
+            session = self._opened = open_session(self.app, self.request)
+        return session
+
+    def _open_shared(self) -> Any:
         app = self.app
         handshake = self.socket.client.session.handshake
         cookie_is_all = needs_only_cookie(app)
         environ = handshake.shared() if cookie_is_all else self.request.environ
-        session = environ.get('saved_session')
-        if session is None:
-            request = CookieRequest(handshake.cookie()) if cookie_is_all else self.request
-            # Opening may wait for a store: another event of the client may have come first.
-            mine = ClientSession(open_session(app, request))
-            session = environ.setdefault('saved_session', mine)
-        return session
+        request = CookieRequest(handshake.cookie()) if cookie_is_all else self.request
+        # Opening may wait for a store: another event of the client may have come first.
+        return environ.setdefault('saved_session', ClientSession(open_session(app, request)))
 
     _session = session
 
