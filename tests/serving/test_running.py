@@ -375,7 +375,8 @@ def test_stopping_leaves_nothing_and_running_again_works(capfd: Any) -> None:
         assert extension.wsgi_server is None
         with pytest.raises(RuntimeError, match='not running'):
             extension.stop()
-    assert counts[1] == counts[2]
+    # Fewer are no fault: what earlier tests left may have ended meanwhile.
+    assert all(after <= before for before, after in zip(counts[1], counts[2], strict=True)), counts
     out, err = capfd.readouterr()
     assert out.count('disconnect server shutting down') == out.count('disconnected') == 9
     assert 'Traceback' not in err
