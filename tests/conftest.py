@@ -14,12 +14,13 @@ from urllib.parse import urlencode
 import h11
 import pytest
 from gevent import socket
+from gevent.event import Event
 from hypothesis import HealthCheck, settings
 from websockets.client import ClientProtocol
 from websockets.frames import Opcode
 from websockets.uri import parse_uri
 
-from geventio import Server
+from geventio import EngineServer, Server
 from geventio.serving.httpd import Server as HTTPServer
 from geventio.serving.running import shut_down
 
@@ -163,6 +164,21 @@ class WebSocket:
 
     def close(self):
         self.sock.close()
+
+
+class Echo(EngineServer):
+    """Sends back what it gets; remembers why clients left."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.reasons = []
+        self.left = Event()
+        self.on('message', lambda sid, data: self.send(sid, data))
+        self.on('disconnect', self._disconnect)
+
+    def _disconnect(self, sid, reason):
+        self.reasons.append(reason)
+        self.left.set()
 
 
 class Host:

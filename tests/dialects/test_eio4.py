@@ -8,31 +8,17 @@ import re
 import zlib
 
 import pytest
-from gevent.event import AsyncResult, Event
+from gevent.event import AsyncResult
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from geventio import EngineServer
 
+from ..conftest import Echo
 from ..waiting import until
 
 POLLING = {'EIO': '4', 'transport': 'polling'}
 WEBSOCKET = {'EIO': '4', 'transport': 'websocket'}
 TIMEOUT = 5
-
-
-class Echo(EngineServer):
-    """Sends back what it gets; remembers why clients left."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.reasons = []
-        self.left = Event()
-        self.on('message', lambda sid, data: self.send(sid, data))
-        self.on('disconnect', self._disconnect)
-
-    def _disconnect(self, sid, reason):
-        self.reasons.append(reason)
-        self.left.set()
 
 
 @pytest.fixture

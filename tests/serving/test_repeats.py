@@ -8,34 +8,17 @@ import weakref
 
 import pytest
 from gevent import socket
-from gevent.event import Event
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from geventio import EngineServer
 from geventio.serving import http, loopexchange
 from geventio.serving.httpd import Server as HTTPServer
 from geventio.serving.repeats import Repeat
 from geventio.serving.running import shut_down
 
-from ..conftest import Host
+from ..conftest import Echo, Host
 from ..waiting import until
 
 TIMEOUT = 5
-
-
-class Echo(EngineServer):
-    """Sends back what it gets; remembers why clients left."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.reasons = []
-        self.left = Event()
-        self.on('message', lambda sid, data: self.send(sid, data))
-        self.on('disconnect', self._disconnect)
-
-    def _disconnect(self, sid, reason):
-        self.reasons.append(reason)
-        self.left.set()
 
 
 class Log(list):
