@@ -112,7 +112,7 @@ SCENARIOS = {
         'connects/s',
     ),
     'storm-session-2000': Scenario(
-        'the same, reading the session',
+        'the first 2000, reading the session',
         _load('storm-session', clients=2000),
         'connects/s',
         flask=True,
