@@ -338,7 +338,7 @@ static const Scenario *scenario;
 static Client *clients;
 static int ready, left;
 static int poll_fd, timer_fd = -1;
-static void (*due)(void);         /* sends what is scheduled */
+static void (*due)(void); /* sends what is scheduled */
 
 static void watch(Connection *connection, int operation)
 {

@@ -46,7 +46,6 @@ class Registry:
         self.catch_all: dict[NamespaceKey, Handler] = {}
         self.namespace_handlers: dict[NamespaceKey, Any] = {}
         self._patterns: list[re.Pattern[str]] = []
-        self._wide = False  # something is registered for more than one event of one namespace
         self.defaults: dict[str, Handler] = {}
         self.declared = {n if n == '*' or n.startswith('/') else '/' + n for n in namespaces}
 
@@ -58,7 +57,6 @@ class Registry:
         check_handler(event, handler)
         self._note(namespace)
         if event == '*':
-            self._wide = True
             self.catch_all[namespace] = handler
         else:
             self.handlers.setdefault(namespace, {})[event] = handler
@@ -66,16 +64,11 @@ class Registry:
     def add_namespace(self, handler: Any) -> None:
         """Register an object for the namespace in its attribute ``namespace``."""
         self._note(handler.namespace)
-        self._wide = True
         self.namespace_handlers[handler.namespace] = handler
 
     def _note(self, namespace: NamespaceKey) -> None:
-        if isinstance(namespace, re.Pattern):
-            self._wide = True
-            if namespace not in self._patterns:
-                self._patterns.append(namespace)
-        elif namespace == '*':
-            self._wide = True
+        if isinstance(namespace, re.Pattern) and namespace not in self._patterns:
+            self._patterns.append(namespace)
 
     def events(self, nsp: str) -> dict[str, Handler]:
         """The exact handlers of one namespace (the live dict)."""
@@ -111,7 +104,7 @@ class Registry:
         exact = self.handlers.get(nsp)
         if exact and event in exact:  # nearly always, and first in any order
             return Route(exact[event])
-        if self._wide:
+        if self.catch_all or self.namespace_handlers or self._patterns or '*' in self.handlers:
             route = self._find_wide(nsp, event)
             if route is not None:
                 return route

@@ -155,7 +155,7 @@ class _ConnectEvent(_LifeEvent):
     def call(self) -> Any:
         hooked = self.socket.client.server.hooks is not None  # type: ignore[attr-defined]
         self._let_in = False
-        result = FlaskEvent.call(self)
+        result = super().call()
         if hooked and not self._let_in or result is not None and _refuses(result):
             return False
         return result

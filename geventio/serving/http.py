@@ -391,5 +391,3 @@ def look_at(connections: Collection[Any], now: float) -> float | None:
     for connection in list(connections):
         connection.look(now)
     return IDLE_TIMEOUT / LOOKS if connections else None
-
-

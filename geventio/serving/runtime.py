@@ -95,7 +95,7 @@ class Runtime:
         :raises geventio.errors.TimeoutError: on another thread, when the loop does not get to it
             within LOOP_TIMEOUT seconds.
         """
-        if _thread_id() == self._thread or self._alive() is None:
+        if self.here() or self._alive() is None:
             return function(*args)
         answer = _Answer()
 

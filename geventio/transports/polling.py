@@ -80,13 +80,17 @@ class PollingTransport:
     def get(self, exchange: Any) -> None:
         """A GET: answer it with what waits, or let it wait. Runs in the loop."""
         if self._get is not None:
-            exchange.fail(400)
-            self.session.end(TRANSPORT_ERROR)
-            return
+            return self._refuse_second(exchange)
         self._get = exchange
         exchange.waiter = self
         if self.out:
             self._flush()
+        return None
+
+    def _refuse_second(self, exchange: Any) -> None:
+        """One GET and one POST may be under way."""
+        exchange.fail(400)
+        self.session.end(TRANSPORT_ERROR)
 
     def release(self) -> None:
         """Answer a waiting GET with a noop, so that the client can go on to the upgrade."""
@@ -101,8 +105,7 @@ class PollingTransport:
         Returns False after refusing it: only one may be under way.
         """
         if self._posting is not None:
-            exchange.fail(400)
-            self.session.end(TRANSPORT_ERROR)
+            self._refuse_second(exchange)
             return False
         self._posting = exchange
         exchange.waiter = self
@@ -126,10 +129,10 @@ class PollingTransport:
 
         :param binary: whether its type is ``application/octet-stream``.
         """
-        if self._posting is not None:
-            if self._posting is not exchange and not self.begin_post(exchange):
-                return
-            self._posting = None
+        if self._posting is not None and self._posting is not exchange:
+            self._refuse_second(exchange)
+            return
+        self._posting = None
         session = self.session
         if binary and not session.binary_posts:
             exchange.fail(400)

@@ -40,7 +40,7 @@ class WebSocketTransport(Connection):
 
     def __init__(self, sock: Any, runtime: Any, encoding: Any, reader: FrameReader,
                  limit: int, watcher: Any = None) -> None:
-        Connection.__init__(self, sock, runtime, encoding, limit, watcher)
+        super().__init__(sock, runtime, encoding, limit, watcher)
         self._reader: FrameReader | None = reader
         self._done = False  # the peer has said that it sends nothing more
 
@@ -158,5 +158,5 @@ class WebSocketTransport(Connection):
             self._say_no_more()
 
     def _release(self) -> None:
-        Connection._release(self)
+        super()._release()
         self._reader = None
