@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from ..tools import MissingToolError, unable
-from .harness import ServerProcess, driver, install_clients, node
+from .harness import Environment, ServerProcess, driver, install_clients, node
 
 #: Names of the package.json and of the drivers.
 CLIENTS = ('sio17', 'sio25', 'sio31', 'sio41', 'sio48')
@@ -81,12 +82,13 @@ class Runs:
 
     def start(self, key: Any, command: list[str], scenarios: list[str]) -> None:
         """Begin a process that reports on these scenarios in this order."""
-        self._futures[key] = self._pool.submit(self._run, command, scenarios)
+        self._futures[key] = self._pool.submit(
+            self._run, command, scenarios, os.environ.copy())
 
     @staticmethod
-    def _run(command: list[str], scenarios: list[str]) -> dict[str, Any]:
+    def _run(command: list[str], scenarios: list[str], env: Environment) -> dict[str, Any]:
         results: dict[str, Any] = {}
-        with driver(command) as running:
+        with driver(command, env=env) as running:
             for name in scenarios:
                 try:
                     result = running.line()

@@ -22,6 +22,7 @@ from ..tools import MissingToolError, install_packages
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
+Environment = dict[str, str]
 STARTING = 20.0  # seconds a server may take until it listens
 DRIVING = 50.0  # seconds for all scenarios of one client over one transport
 
@@ -97,12 +98,16 @@ class ServerProcess:
 
 
 class Driver:
-    """A process that writes lines of JSON."""
+    """A process that writes lines of JSON.
 
-    def __init__(self, command: list[str], seconds: float) -> None:
+    A thread has to say with which environment, taken before it began: pytest writes to that of
+    this process with every test, and a process started meanwhile fails with a bad address.
+    """
+
+    def __init__(self, command: list[str], seconds: float, env: Environment | None) -> None:
         self._deadline = time.monotonic() + seconds
         self._process = subprocess.Popen(
-            command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command, cwd=FOLDER, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self._buffer = b''
 
@@ -132,9 +137,10 @@ class Driver:
 
 
 @contextlib.contextmanager
-def driver(command: list[str], seconds: float = DRIVING) -> Iterator[Driver]:
+def driver(command: list[str], seconds: float = DRIVING, env: Environment | None = None
+           ) -> Iterator[Driver]:
     """A driver process that is ended whatever happens."""
-    running = Driver(command, seconds)
+    running = Driver(command, seconds, env)
     try:
         yield running
     finally:
