@@ -81,7 +81,7 @@ class Client:
             else:
                 return self._receive(packet)
             data = self.server.parser.loads_at(packet, start)
-            if data and data[0].__class__ is str and data[0] not in RESERVED:
+            if data and (name := data[0]).__class__ is str and name not in RESERVED:
                 socket.namespace.dispatch(socket, data, id, len(packet))
             else:
                 self._event(socket, data, id, len(packet))

@@ -76,9 +76,14 @@ def begin(owner: Any, job: Any, size: int, start: Callable[[Any], None], config:
         return load.put(job, size, start)
     start(job)
     if job.load is False:
-        owner.load = load = Load(config)
-        load.count(job)
+        waits(owner, job, config)
     return True
+
+
+def waits(owner: Any, job: Any, config: Config) -> None:
+    """A job was started and is not over, the first of this owner: from now on they count."""
+    owner.load = load = Load(config)
+    load.count(job)
 
 
 def done(job: Any) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..protocol.socketio import DISCONNECT, Encoded
 from .acks import Ack, Collector, Done
 from .event import Connect, Disconnect
-from .load import begin
+from .load import begin, waits
 from .parcel import Parcel
 from .rooms import Rooms
 from .session import FORCED_SERVER_CLOSE, SLOW_CLIENT
@@ -61,7 +61,11 @@ class Namespace:
             handler, args = server.adapt(route, self.name, name, args)
         event = server.event_class(socket, handler, name, args, ack)
         client = socket.client
-        if not begin(client, event, size, server.runtime.enter, server.config):
+        if client.load is None:  # nearly always; the rest is in begin()
+            server.runtime.enter(event)
+            if event.load is False:
+                waits(client, event, server.config)
+        elif not begin(client, event, size, server.runtime.enter, server.config):
             client.overloaded()
 
     # -- life of a socket ---------------------------------------------------------------------

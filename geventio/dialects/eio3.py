@@ -45,7 +45,7 @@ class Base64Frames(WebSocketFrames):
     """For clients that take no binary frames (``b64=1``)."""
 
     def binary(self, data: bytes) -> bytes:
-        return text_frame(b'b4' + b64encode(data))
+        return text_frame('b4' + b64encode(data).decode())
 
 
 class PollingPayload3:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..core.client import Client
@@ -19,11 +20,8 @@ class WebSocketFrames:
 
     rewrite = None
 
-    def text(self, packet: str) -> bytes:
-        return text_frame(packet.encode())
-
-    def binary(self, data: bytes) -> bytes:
-        return binary_frame(data)
+    text: Callable[[str], bytes] = staticmethod(text_frame)
+    binary: Callable[[bytes], bytes] = staticmethod(binary_frame)
 
     def pack(self, packets: list[Packet]) -> bytes:
         if len(packets) == 1 and packets[0].__class__ is str:
@@ -46,7 +44,7 @@ class DeflatedFrames(WebSocketFrames):
     def text(self, packet: str) -> bytes:
         payload = packet.encode()
         if len(payload) < self._threshold:
-            return text_frame(payload)
+            return frame(OP_TEXT, payload)
         return frame(OP_TEXT, compress(payload), rsv1=True)
 
     def binary(self, data: bytes) -> bytes:

@@ -82,8 +82,8 @@ class PlainSession(OlderSession):
 class WebSocketDoor(Door):
     """One URL: ``websocket_path``."""
 
-    frames = Framed(rewrite, lambda packet: text_frame(packet.encode()))
-    old_frames = Framed(rewrite, lambda packet: hixie.text_frame(packet.encode()))
+    frames = Framed(rewrite, text_frame)
+    old_frames = Framed(rewrite, hixie.text_frame)
 
     def claims(self, path: str) -> bool:
         return path.strip('/') == self.config.websocket_path

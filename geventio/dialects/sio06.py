@@ -166,8 +166,8 @@ class Sio06Session(OlderSession):
 class Sio06Door(Door):
     """``/socket.io/`` and what follows, below the server's own path."""
 
-    frames = Framed(rewrite, lambda packet: text_frame(packet.encode()))
-    old_frames = Framed(rewrite, lambda packet: hixie.text_frame(packet.encode()))
+    frames = Framed(rewrite, text_frame)
+    old_frames = Framed(rewrite, hixie.text_frame)
     #: The transports that are a response which goes on, and how its body begins.
     streams = {
         'htmlfile': (

@@ -185,8 +185,8 @@ class Session1(OlderSession):
 class Sio09Door(Door):
     """The URLs below the server's own path that go on with a number."""
 
-    frames = Framed(rewrite, lambda packet: text_frame(packet.encode()))
-    old_frames = Framed(rewrite, lambda packet: hixie.text_frame(packet.encode()))
+    frames = Framed(rewrite, text_frame)
+    old_frames = Framed(rewrite, hixie.text_frame)
     page = StreamForm(rewrite, sio09.htmlfile_chunk, PAGE)
 
     def __init__(self, engine: Any) -> None:

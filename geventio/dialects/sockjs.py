@@ -246,8 +246,8 @@ _SOCKETS = ('raw', 'websocket')
 class SockJSDoor(Door):
     """All URLs below ``sockjs_path``."""
 
-    frames = Framed(rewrite, lambda packet: text_frame(_frame(packet).encode()))
-    old_frames = Framed(rewrite, lambda packet: hixie.text_frame(_frame(packet).encode()))
+    frames = Framed(rewrite, lambda packet: text_frame(_frame(packet)))
+    old_frames = Framed(rewrite, lambda packet: hixie.text_frame(_frame(packet)))
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)

@@ -121,9 +121,12 @@ def _key_number(key: str) -> int:
 # -- frames -----------------------------------------------------------------------------------
 
 
-def text_frame(payload: bytes) -> bytes:
-    """One text frame of either draft and direction; `payload` is UTF-8."""
-    return b'\x00' + payload + b'\xff'
+def text_frame(text: str) -> bytes:
+    """One text frame of either draft and direction.
+
+    :raises UnicodeEncodeError: a lone surrogate, which UTF-8 cannot carry.
+    """
+    return b'\x00' + text.encode() + b'\xff'
 
 
 class FrameReader:
@@ -143,6 +146,10 @@ class FrameReader:
         self._draft = draft
         self._closed = False
         self._buffer: bytearray | None = None  # a frame that is not complete
+
+    def lone_text(self, data: bytes) -> str | None:
+        """None: everything is for :meth:`feed`."""
+        return None
 
     def feed(self, data: bytes) -> list[Event]:
         """Take bytes in the order of arrival and give what they complete.

@@ -53,17 +53,18 @@ def loads_at(text: str, pos: int) -> Any:
 
     :raises ProtocolError: not JSON, something behind the value, or nested too deep.
     """
+    size = len(text)
     try:
-        value, end = (_scan if len(text) < LONG else _scan_long)(text, pos)
+        value, end = (_scan if size < LONG else _scan_long)(text, pos)
     except StopIteration:
         if text[pos:pos + 1] in (' ', '\t', '\n', '\r'):
-            return loads_at(text, len(text) - len(text[pos:].lstrip(' \t\n\r')))
+            return loads_at(text, size - len(text[pos:].lstrip(' \t\n\r')))
         raise ProtocolError('broken JSON') from None
     except RecursionError:
         raise ProtocolError('JSON nested too deep') from None
     except ValueError as e:
         raise ProtocolError(f'broken JSON: {e}') from None
-    if end != len(text) and text[end:].strip(' \t\n\r'):
+    if end != size and text[end:].strip(' \t\n\r'):
         raise ProtocolError('text behind the JSON value')
     if end - pos > 2 * MAX_DEPTH and (
             _count(text, '[', MAX_DEPTH) + _count(text, '{', MAX_DEPTH) > MAX_DEPTH):

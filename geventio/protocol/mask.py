@@ -1,7 +1,8 @@
 """The mask of WebSocket frames (RFC 6455 section 5.3): exclusive or with four bytes.
 
-``apply_mask(data, mask) -> bytes`` masks and unmasks. The compiled one of the ``websockets``
-package serves when it is installed; frames do not live here.
+``apply_mask(data, mask) -> bytes`` masks and unmasks, ``unmasked(frame) -> bytes`` gives the
+payload of a short frame. The compiled routine of the ``websockets`` package serves when it is
+installed; what frames mean does not live here.
 """
 
 from __future__ import annotations
@@ -35,6 +36,13 @@ def python_mask(data: bytes | bytearray, mask: bytes | bytearray) -> bytes:
     return bytes(out)
 
 
+def python_unmasked(frame: bytes) -> bytes:
+    """The payload of a masked frame of at most 125 bytes, without compiled code."""
+    again, cut = _TINY[len(frame) - 6]
+    masked = _number(frame[2:], 'little')
+    return (masked >> 32 ^ (masked & 0xFFFF_FFFF) * again & cut).to_bytes(len(frame) - 6, 'little')
+
+
 @cache
 def _table(key: int) -> bytes:
     """All bytes, masked with one."""
@@ -42,10 +50,15 @@ def _table(key: int) -> bytes:
 
 
 apply_mask: Callable[[bytes | bytearray, bytes | bytearray], bytes]
+unmasked: Callable[[bytes], bytes]
 
 try:
     from websockets.speedups import (  # type: ignore[import-not-found, no-redef, unused-ignore]
         apply_mask,
     )
 except ImportError:
-    apply_mask = python_mask
+    apply_mask, unmasked = python_mask, python_unmasked
+else:
+    def unmasked(frame: bytes) -> bytes:
+        """The payload of a masked frame of at most 125 bytes."""
+        return apply_mask(frame[6:], frame[2:6])

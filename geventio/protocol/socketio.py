@@ -144,13 +144,14 @@ def encode(encoder: Encoder | OtherJSON, type: int, nsp: str, id: int | None, da
     :param data: what :class:`~geventio.protocol.jsontext.Encoder` can write; None for none.
     """
     text, attachments = ('', ()) if data is None else encoder.encode(data)
-    if nsp != '/':
-        text = f'{nsp},{text}' if id is None else f'{nsp},{id}{text}'
-    elif id is not None:
-        text = f'{id}{text}'
     if attachments:
-        return [f'{_HEADS[type + BINARY_EVENT - EVENT]}{len(attachments)}-{text}', *attachments]
-    return _HEADS[type] + text
+        head = f'{_HEADS[type + BINARY_EVENT - EVENT]}{len(attachments)}-'
+    else:
+        head = _HEADS[type]
+    if nsp != '/':
+        head = f'{head}{nsp},'
+    text = head + text if id is None else f'{head}{id}{text}'
+    return [text, *attachments] if attachments else text
 
 
 def welcome(nsp: str, sid: str) -> str:

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from ..errors import FrameError
-from .mask import apply_mask
+from .mask import apply_mask, unmasked
 
 # RFC 6455 section 5.2
 OP_CONT = 0x0
@@ -79,8 +79,12 @@ def _head(first: int, size: int, mask_bit: int = 0) -> bytes:
 _SHORT_TEXT = tuple(_head(0x80 | OP_TEXT, size) for size in range(126))
 
 
-def text_frame(payload: bytes) -> bytes:
-    """One unmasked text frame; `payload` is UTF-8."""
+def text_frame(text: str) -> bytes:
+    """One unmasked text frame.
+
+    :raises UnicodeEncodeError: a lone surrogate, which UTF-8 cannot carry.
+    """
+    payload = text.encode()
     size = len(payload)
     if size < 126:
         return _SHORT_TEXT[size] + payload
@@ -190,8 +194,8 @@ class FrameReader:
         sends, which must be masked.
     """
 
-    __slots__ = ('_buffer', '_client', '_closed', '_inflate', '_max_size', '_need', '_partial',
-                 '_small', '_whole')
+    __slots__ = ('_alone', '_buffer', '_client', '_closed', '_inflate', '_max_size', '_need',
+                 '_partial', '_small')
 
     def __init__(
         self, max_size: int, *, inflate: Inflate | None = None, client: bool = False
@@ -203,8 +207,18 @@ class FrameReader:
         self._partial: _Partial | None = None
         self._buffer: bytearray | None = None  # starts at a frame that is not complete
         self._need = 0  # length of _buffer that allows the next step
-        # Longest feed() that may be one small frame; _small is 0 while it could not be.
-        self._whole = self._small = 0 if client else 6 + min(_MAX_CONTROL, max_size)
+        # Longest read that may be one small frame; _small is 0 while it could not be.
+        self._alone = self._small = 0 if client else 6 + min(_MAX_CONTROL, max_size)
+
+    def lone_text(self, data: bytes) -> str | None:
+        """The text of the one whole frame of at most 125 bytes that ``data`` is, as it nearly
+        always is; None if it is anything else, which is then for :meth:`feed`."""
+        if 6 <= len(data) <= self._small and data[1] == len(data) + 122 and data[0] == 0x81:
+            try:
+                return unmasked(data).decode()
+            except UnicodeDecodeError:
+                pass
+        return None
 
     def feed(self, data: bytes) -> list[Event]:
         """Take bytes in the order of arrival and give what they complete.
@@ -216,21 +230,13 @@ class FrameReader:
         message that is too big.
         """
         size = len(data)
-        # Nearly every feed: one masked text frame of at most 125 bytes and nothing besides, or
-        # such a close frame.
-        if 6 <= size <= self._small and data[1] == size + 122:
-            if data[0] == 0x81:
-                try:
-                    return [apply_mask(data[6:], data[2:6]).decode()]
-                except UnicodeDecodeError:
-                    self._end()
-                    return [FrameError(CloseCode.INVALID_DATA, 'invalid UTF-8')]
-            if data[0] == 0x88:
-                self._end()
-                try:
-                    return [_control(OP_CLOSE, apply_mask(data[6:], data[2:6]))]
-                except FrameError as error:
-                    return [FrameError(error.code, error.reason)]
+        # A close frame mostly comes alone.
+        if 6 <= size <= self._small and data[1] == size + 122 and data[0] == 0x88:
+            self._end()
+            try:
+                return [_control(OP_CLOSE, unmasked(data))]
+            except FrameError as error:
+                return [FrameError(error.code, error.reason)]
         if self._closed:
             return []
         events: list[Event] = []
@@ -252,7 +258,7 @@ class FrameReader:
                 self._buffer = None
             elif rest or self._buffer is None:
                 self._buffer = bytearray(whole[rest:])
-            self._small = 0 if self._buffer or self._partial else self._whole
+            self._small = 0 if self._buffer or self._partial else self._alone
         return events
 
     def _end(self) -> None:

@@ -62,11 +62,16 @@ class WebSocketTransport(Connection):
             return
         except OSError:
             data = b''
-        if data:
+        if not data:
+            return self.lost(TRANSPORT_CLOSE)
+        reader = self._reader
+        text = None if reader is None else reader.lone_text(data)
+        if text is None:
             self._feed(data)
-            self.runtime.pace()
         else:
-            self.lost(TRANSPORT_CLOSE)
+            self._receive(text)
+        self.runtime.pace()
+        return None
 
     def _feed(self, data: bytes) -> None:
         if self._reader is None:
@@ -74,17 +79,7 @@ class WebSocketTransport(Connection):
         for event in self._reader.feed(data):
             kind = event.__class__
             if kind is str or kind is bytes:
-                session = self.session
-                if session is None:
-                    continue  # we have said goodbye
-                try:
-                    session.receive(event)
-                except ProtocolError as error:
-                    log.info('parse error: %s', error)
-                    session.end(PARSE_ERROR, CloseCode.POLICY_VIOLATION, str(error))
-                except Exception:  # a defect of ours must not leave half a connection
-                    log.exception('error while a packet was taken')
-                    session.end(TRANSPORT_ERROR, CloseCode.INTERNAL_ERROR)
+                self._receive(event)
             elif kind is Ping:
                 self.runtime.push(self, frame(OP_PONG, event.data))
             elif kind is Pong:
@@ -99,6 +94,19 @@ class WebSocketTransport(Connection):
             if self._reader is None:
                 break
         return None
+
+    def _receive(self, packet: Any) -> None:
+        session = self.session
+        if session is None:
+            return  # we have said goodbye
+        try:
+            session.receive(packet)
+        except ProtocolError as error:
+            log.info('parse error: %s', error)
+            session.end(PARSE_ERROR, CloseCode.POLICY_VIOLATION, str(error))
+        except Exception:  # a defect of ours must not leave half a connection
+            log.exception('error while a packet was taken')
+            session.end(TRANSPORT_ERROR, CloseCode.INTERNAL_ERROR)
 
     def _peer_closed(self, code: int | None) -> None:
         self._done = True

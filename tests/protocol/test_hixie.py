@@ -285,8 +285,8 @@ def test_streams_whole_and_in_every_split(stream, draft):
 
 
 def test_frames_out():
-    assert text_frame('€'.encode()) == b'\x00\xe2\x82\xac\xff'
-    assert text_frame(b'') == b'\x00\xff'
+    assert text_frame('€') == b'\x00\xe2\x82\xac\xff'
+    assert text_frame('') == b'\x00\xff'
     assert read(CLOSE) == [BYE]
 
 
@@ -294,19 +294,20 @@ def test_the_end_is_the_end():
     for last in (CLOSE, b'\x01', b'\x00\xc3\xff', b'\x00' + b'a' * 5):
         reader = FrameReader(4)
         assert len(reader.feed(last)) == 1
-        assert reader.feed(text_frame(b'late')) == []
+        assert reader.feed(text_frame('late')) == []
+        assert reader.lone_text(text_frame('late')) is None
 
 
 def test_the_limit_counts_bytes_of_a_message():
     for size, code in ((4, None), (5, 1009)):
-        payload = b'a' * size
-        wanted = ['a' * size] if code is None else [code]
-        for data in (text_frame(payload), text_frame(payload) + text_frame(b'b')):
+        text = 'a' * size
+        wanted = [text] if code is None else [code]
+        for data in (text_frame(text), text_frame(text) + text_frame('b')):
             got = plain(FrameReader(4).feed(data))
             assert got[:1] == wanted
             assert (got[1:] == ['b']) == (code is None and data.endswith(b'\x00b\xff'))
-    assert plain(FrameReader(3).feed(text_frame('€'.encode()))) == ['€']
-    assert plain(FrameReader(2).feed(text_frame('€'.encode()))) == [1009]
+    assert plain(FrameReader(3).feed(text_frame('€'))) == ['€']
+    assert plain(FrameReader(2).feed(text_frame('€'))) == [1009]
     assert plain(FrameReader(0).feed(b'\x00\xff\x00a')) == ['', 1009]
 
 
@@ -322,7 +323,7 @@ texts = st.text(st.characters(exclude_categories=['Cs']))
 @patient
 @given(st.lists(texts), st.lists(st.integers(0, 400)))
 def test_round_trip_in_any_pieces(messages, cuts):
-    data = b''.join(text_frame(text.encode()) for text in messages) + CLOSE
+    data = b''.join(text_frame(text) for text in messages) + CLOSE
     bounds = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     pieces = [data[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
     assert feed_all(FrameReader(LIMIT), pieces) == [*messages, BYE]

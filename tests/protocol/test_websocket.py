@@ -14,7 +14,7 @@ from websockets.protocol import CLIENT, OPEN, SERVER, Protocol
 
 from geventio.errors import FrameError
 from geventio.protocol import deflate, websocket
-from geventio.protocol.mask import python_mask
+from geventio.protocol.mask import python_mask, python_unmasked
 from geventio.protocol.websocket import (
     MAX_FRAGMENTS,
     OP_BINARY,
@@ -52,18 +52,29 @@ def plain(events):
 def feed_all(reader, pieces):
     events = []
     for piece in pieces:
-        events += reader.feed(piece)
+        events += take(reader, piece)
     return plain(events)
 
 
+def take(reader, data):
+    """As a connection reads."""
+    text = reader.lone_text(data)
+    return reader.feed(data) if text is None else [text]
+
+
 def read(data, **options):
-    return plain(FrameReader(LIMIT, **options).feed(data))
+    return plain(take(FrameReader(LIMIT, **options), data))
+
+
+def without_compiled_code(patch):
+    patch.setattr(websocket, 'apply_mask', python_mask)
+    patch.setattr(websocket, 'unmasked', python_unmasked)
 
 
 @pytest.fixture(params=['compiled', 'python'])
 def any_mask(request, monkeypatch):
     if request.param == 'python':
-        monkeypatch.setattr(websocket, 'apply_mask', python_mask)
+        without_compiled_code(monkeypatch)
     else:
         pytest.importorskip('websockets.speedups')
     return request.param
@@ -113,11 +124,12 @@ def test_vectors_in(any_mask, wire, client, events):
 @pytest.mark.parametrize('size', [0, 1, 125, 126, 65_535, 65_536])
 def test_server_frames_take_the_shortest_length(size):
     payload = b'a' * size
-    assert text_frame(payload) == frame(OP_TEXT, payload)
+    text = 'a' * size
+    assert text_frame(text) == frame(OP_TEXT, payload)
     assert binary_frame(payload) == frame(OP_BINARY, payload)
     head = {0: 2, 1: 2, 125: 2, 126: 4, 65_535: 4, 65_536: 10}[size]
-    assert len(text_frame(payload)) == head + size
-    assert read(text_frame(payload), client=True) == ['a' * size]
+    assert len(text_frame(text)) == head + size
+    assert read(text_frame(text), client=True) == [text]
     assert read(binary_frame(payload), client=True) == [payload]
 
 
@@ -215,7 +227,7 @@ def test_fault(name, before):
 
 def test_client_reader_refuses_masked_frames():
     assert read(masked(OP_TEXT, b'a'), client=True) == [1002]
-    assert read(text_frame(b'a'), client=True) == ['a']
+    assert read(text_frame('a'), client=True) == ['a']
 
 
 def test_compression_bit_belongs_on_the_first_data_frame():
@@ -406,12 +418,43 @@ def test_any_split_gives_the_same_events(data, stream, python):
     wire = b''.join(frames)
     with pytest.MonkeyPatch.context() as patch:
         if python:
-            patch.setattr(websocket, 'apply_mask', python_mask)
+            without_compiled_code(patch)
         assert feed_all(FrameReader(LIMIT), data.draw(splits(wire))) == events
         assert feed_all(FrameReader(LIMIT), frames) == events
         if len(wire) < 2000:
             single = [wire[at : at + 1] for at in range(len(wire))]
             assert feed_all(FrameReader(LIMIT), single) == events
+
+
+@given(payload=st.binary(max_size=130), mask=st.binary(min_size=4, max_size=4),
+       opcode=st.sampled_from((OP_TEXT, OP_TEXT, OP_TEXT, OP_BINARY)), fin=st.booleans(),
+       behind=st.sampled_from((b'', b'', b'\x81')), python=st.booleans())
+def test_a_lone_text_is_what_feed_would_give(payload, mask, opcode, fin, behind, python):
+    wire = frame(opcode, payload, fin=fin, mask=mask) + behind
+    with pytest.MonkeyPatch.context() as patch:
+        if python:
+            without_compiled_code(patch)
+        text = FrameReader(LIMIT).lone_text(wire)
+    events = FrameReader(LIMIT).feed(wire)
+    lone = len(payload) <= 125 and not behind and [str] == [type(event) for event in events]
+    assert text == (events[0] if lone else None)
+
+
+def test_no_text_is_alone_behind_the_beginning_of_another_or_the_end():
+    text = frame(OP_TEXT, b'a', mask=MASK)
+    reader = FrameReader(LIMIT)
+    assert reader.feed(text[:3]) == []
+    assert reader.lone_text(text) is None
+    assert plain(reader.feed(text[3:])) == ['a']
+    assert reader.lone_text(text) == 'a'
+    assert reader.feed(frame(OP_TEXT, b'a', fin=False, mask=MASK)) == []
+    assert reader.lone_text(text) is None
+    assert plain(reader.feed(frame(OP_CONT, b'b', mask=MASK))) == ['ab']
+    assert reader.lone_text(text) == 'a'
+    assert len(reader.feed(frame(OP_CLOSE, b'', mask=MASK))) == 1
+    assert reader.lone_text(text) is None
+    assert FrameReader(LIMIT, client=True).lone_text(text) is None
+    assert FrameReader(2).lone_text(frame(OP_TEXT, b'abc', mask=MASK)) is None  # too big
 
 
 @patient
@@ -514,7 +557,7 @@ def test_websockets_reads_our_frames(messages, compressed):
         if compressed:
             wire += frame(opcode, deflate.compress(data), rsv1=True)
         else:
-            wire += text_frame(data) if opcode == OP_TEXT else binary_frame(data)
+            wire += text_frame(item) if opcode == OP_TEXT else binary_frame(data)
     assert Reference(CLIENT, compressed=compressed).feed(wire) == messages
 
 

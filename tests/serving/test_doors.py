@@ -51,7 +51,7 @@ class TapeDoor(Door):
     """``/tape/new``, ``/tape/<sid>/poll``, ``/stream``, ``/say``, and ``/tape/socket``."""
 
     stream = StreamForm(rewrite, lambda packet: packet.encode() + b'\n', [TEXT], limited=True)
-    frames = Framed(rewrite, lambda packet: text_frame(packet.encode()))
+    frames = Framed(rewrite, text_frame)
 
     def claims(self, path):
         return path.startswith('/tape/')
