@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConnectionRefusedError
 from ..protocol.socketio import ACK
-from .load import done
+from .load import done, waits
 
 if TYPE_CHECKING:
     from .socket import Socket
@@ -39,17 +39,19 @@ class Event:
     :ivar name: event name, ``'connect'``, ``'disconnect'``, or None for an ack callback.
     :ivar args: what came with it.
     :ivar ack: the id the client wants the answer under, or None.
+    :ivar size: bytes of its packet.
     """
 
-    __slots__ = ('ack', 'args', 'handler', 'load', 'name', 'socket')
+    __slots__ = ('ack', 'args', 'handler', 'load', 'name', 'size', 'socket')
 
     def __init__(self, socket: Socket, handler: Callable[..., Any], name: Any,
-                 args: Any, ack: int | None) -> None:
+                 args: Any, ack: int | None, size: int = 0) -> None:
         self.socket = socket
         self.handler = handler
         self.name = name
         self.args = args
         self.ack = ack
+        self.size = size
         self.load: Any = False
 
     def run(self) -> None:
@@ -67,6 +69,21 @@ class Event:
             self.load = None
         else:
             done(self)
+
+    def held(self) -> bool:
+        """Whether its client has other handlers at work, and this one may not run yet."""
+        client = self.socket.client
+        if self.load is not False or client.load is None or client.load.admit(self):
+            return False
+        if not client.load.hold(self, self.size):
+            client.overloaded()
+        return True
+
+    def waits(self) -> None:
+        """Others get their turn, and the handler has not ended."""
+        if self.load is False:
+            client = self.socket.client
+            waits(client, self, client.server.config)
 
     def call(self) -> Any:
         """Call the handler; the ways of Socket.IO without Flask: ``handler(sid, *args)``."""

@@ -37,12 +37,22 @@ class Load:
         job.load = self
         self._running += 1
 
-    def put(self, job: Any, size: int, start: Callable[[Any], None]) -> bool:
+    def put(self, job: Any, size: int, start: Callable[[Any], Any]) -> bool:
         """Start a job, now or when its turn comes; False if it cannot even wait."""
-        if self._running < self._limit:
-            self.count(job)
+        if self.admit(job):
             start(job)
             return True
+        return self.hold(job, size)
+
+    def admit(self, job: Any) -> bool:
+        """Count a job that is about to start, if it may."""
+        if self._running >= self._limit:
+            return False
+        self.count(job)
+        return True
+
+    def hold(self, job: Any, size: int) -> bool:
+        """Keep a job until its turn comes; False if it cannot even wait."""
         if self._size + size > self._room:
             return False
         self._size += size

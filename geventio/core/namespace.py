@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..protocol.socketio import DISCONNECT, Encoded
 from .acks import Ack, Collector, Done
 from .event import Connect, Disconnect
-from .load import begin, waits
+from .load import begin
 from .parcel import Parcel
 from .rooms import Rooms
 from .session import FORCED_SERVER_CLOSE, SLOW_CLIENT
@@ -59,13 +59,11 @@ class Namespace:
             if route is None:
                 return
             handler, args = server.adapt(route, self.name, name, args)
-        event = server.event_class(socket, handler, name, args, ack)
+        event = server.event_class(socket, handler, name, args, ack, size)
         client = socket.client
-        if client.load is None:  # nearly always; the rest is in begin()
-            server.runtime.enter(event)
-            if event.load is False:
-                waits(client, event, server.config)
-        elif not begin(client, event, size, server.runtime.enter, server.config):
+        if client.load is None:
+            server.runtime.line_up(event)
+        elif not client.load.put(event, size, server.runtime.line_up):
             client.overloaded()
 
     # -- life of a socket ---------------------------------------------------------------------
@@ -120,6 +118,7 @@ class Namespace:
 
     def gone(self, socket: Socket, reason: str) -> None:
         """A socket is out, for whatever reason; idempotent."""
+        self.server.runtime.catch_up()  # its last event may be in line
         if socket.left is not None:
             return
         was_connected = socket.connected

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..protocol.socketio import Encoded
 
 if TYPE_CHECKING:
+    from .event import Event
     from .parcel import Parcel
     from .socket import Socket
 
@@ -107,8 +108,13 @@ class Runtime(Protocol):
     def start(self, job: Job) -> None:
         """Run ``job.run()`` in a pooled greenlet, at once when called from the loop."""
 
-    def enter(self, job: Job) -> None:
-        """The same for callers that are in the loop for certain."""
+    def line_up(self, event: Event) -> None:
+        """Run an event in a pooled greenlet before the loop reads again, unless it is ``held()``
+        when its turn comes; one that has not ended when others get theirs is told so by
+        ``waits()``. For callers in the loop."""
+
+    def catch_up(self) -> None:
+        """Begin whatever was lined up, before anything else happens; in a greenlet, nothing."""
 
     def spread(self, function: Callable[..., Any], *args: Any) -> None:
         """Call a function in the loop: at once, or in a later turn if many are asked for."""

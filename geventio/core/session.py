@@ -143,6 +143,7 @@ class Session:
         :param code: WebSocket close code for the client; None sends none.
         :param text: plain reason for the client.
         """
+        self.engine.runtime.catch_up()  # the client's last event may be in line
         if self.closed is not None:
             return
         self.closed = reason

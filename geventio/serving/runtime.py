@@ -52,13 +52,14 @@ class Runtime:
             _here.sign = _Sign()
         self._alive = ref(_here.sign)
         self.outbox = Outbox(self.loop)
-        self.workers = Workers()
+        self.workers = Workers(self.outbox.pace)
         self.wheel = Wheel(self.loop)
         self.push = self.outbox.push
         self.push_many = self.outbox.push_many
         self.pace = self.outbox.pace
         self.start = self.workers.start
-        self.enter = self.workers.enter
+        self.line_up = self.workers.line_up
+        self.catch_up = self.workers.catch_up
         self.schedule = self.wheel.schedule
         self.spread = Turns(self.loop).call
         self.now: Callable[[], float] = monotonic

@@ -68,9 +68,9 @@ class WebSocketTransport(Connection):
         text = None if reader is None else reader.lone_text(data)
         if text is None:
             self._feed(data)
+            self.runtime.pace()
         else:
             self._receive(text)
-        self.runtime.pace()
         return None
 
     def _feed(self, data: bytes) -> None:

@@ -84,7 +84,12 @@ class Runtime:
         else:
             Context().run(job.run)
 
-    enter = start
+    def line_up(self, event):
+        self.start(event)
+        event.waits()
+
+    def catch_up(self):
+        pass
 
     def run_jobs(self):
         jobs, self.jobs = self.jobs, []

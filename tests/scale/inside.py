@@ -65,9 +65,10 @@ class Peer:
         self.socket = self.session.upper.sockets['/']
 
     def says(self, packet, times=1):
-        """Packets come from the client. Runs in the loop."""
+        """Packets come from the client, and their handlers run. Runs in the loop."""
         for _ in range(times):
             self.session.receive(packet)
+        self.session.engine.runtime.catch_up()
 
     def vanishes(self):
         """The connection ends. Runs in the loop."""

@@ -81,7 +81,7 @@ class Reaction:
         """Run soon, and be waited for from now on."""
         self._wire.stage.reactions.add(self)
         runtime = self._wire.runtime
-        runtime.loop.run_callback(runtime.enter, self)
+        runtime.loop.run_callback(runtime.start, self)
 
     def run(self) -> None:
         self.greenlet = getcurrent()

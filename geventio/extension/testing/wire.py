@@ -171,6 +171,7 @@ class Wire:
                     session.end(MESSAGE_TOO_BIG, 1009, f'message over {limit} bytes')
                     return
                 session.receive(packet if isinstance(packet, str) else bytes(packet))
+            self.runtime.catch_up()
         except ProtocolError:
             session.end(PARSE_ERROR)
             raise
