@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from ..ports import free_port
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0  # seconds
 
@@ -19,9 +21,7 @@ class Served:
     """
 
     def __init__(self, module: str, *arguments: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f'http://127.0.0.1:{self.port}/'
         self._command = [sys.executable, '-m', module,
                          *(argument.format(port=self.port) for argument in arguments)]

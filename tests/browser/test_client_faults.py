@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
+from ..ports import free_port
 from .cdp import Browser, Page
 
 CLIENT = (Path(__file__).parents[2] / 'static' / 'geventio.min.js').read_text()
@@ -216,11 +216,8 @@ def test_server_goes_away(blank: Page) -> None:
 
 
 def test_nobody_listens(blank: Page) -> None:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
     result = blank.run(f"""
-        const socket = io('http://127.0.0.1:{port}', {{
+        const socket = io('http://127.0.0.1:{free_port()}', {{
             transports: ['websocket'], reconnectionAttempts: 3, reconnectionDelay: 40,
             reconnectionDelayMax: 100,
         }});

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..ports import free_port
 from ..tools import MissingToolError, install_packages
 
 FOLDER = Path(__file__).parent
@@ -41,13 +42,6 @@ def install_clients() -> None:
     :raises MissingToolError: they cannot be had.
     """
     install_packages(FOLDER)
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
 
 
 class ServerProcess:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..clients.harness import ROOT, Driver, ServerProcess, free_port
+from ..clients.harness import ROOT, Driver, ServerProcess
+from ..ports import free_port
 
 #: The name in the applications' sources, and the one that takes its place.
 LIBRARIES = ('flask_socketio', 'geventio')

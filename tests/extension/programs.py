@@ -10,7 +10,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from ..serving.support import PATIENCE, Process, free_port
+from ..ports import free_port
+from ..serving.support import PATIENCE, Process
 
 #: What goes before a program, for a test that is to hold with and without.
 PATCHES = {'plain': '', 'patched': 'from gevent import monkey; monkey.patch_all()\n'}

@@ -21,7 +21,8 @@ from werkzeug.debug import DebuggedApplication
 
 from geventio.extension import cli
 
-from ..serving.support import HANDSHAKE, PATIENCE, Poller, client, free_port, trusting
+from ..ports import free_port
+from ..serving.support import HANDSHAKE, PATIENCE, Poller, client, trusting
 from ..tools import unable
 from .programs import PATCHES, Program, program, touch, write
 

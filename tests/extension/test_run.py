@@ -22,7 +22,8 @@ from werkzeug.debug import DebuggedApplication
 from geventio import ConfigError, SocketIO
 from geventio.extension import running as extension_running
 
-from ..serving.support import HANDSHAKE, PATIENCE, UnixConnection, free_port
+from ..ports import free_port
+from ..serving.support import HANDSHAKE, PATIENCE, UnixConnection
 from ..waiting import until
 from .programs import PATCHES, program, touch, write
 

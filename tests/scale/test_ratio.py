@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ..conftest import WebSocket
-from ..serving.support import Process, free_port
+from ..ports import free_port
+from ..serving.support import Process
 
 PROGRAM = Path(__file__).with_name('echo_program.py')
 EVENTS = 500

@@ -155,13 +155,6 @@ def main() -> None:
 # -- processes ------------------------------------------------------------------------------
 
 
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return int(probe.getsockname()[1])
-
-
 class Process:
     """A server in its own process, with all it writes in one file."""
 
@@ -252,6 +245,8 @@ def process(folder: Path, command: list[str], port: int, **environ: str) -> Iter
 @contextlib.contextmanager
 def served(folder: Path, **options: Any) -> Iterator[Process]:
     """The application in a process; see ``main`` for the options."""
+    from ..ports import free_port
+
     port = free_port()
     command = [sys.executable, str(FOLDER / 'support.py'), str(port), json.dumps(options)]
     with process(folder, command, port) as running:

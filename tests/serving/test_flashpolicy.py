@@ -13,6 +13,7 @@ from geventio import Server
 from geventio.serving import flashpolicy
 
 from ..conftest import TIMEOUT, Outer
+from ..ports import free_port
 
 REQUEST = b'<policy-file-request/>\0'
 POLICY = ('<?xml version="1.0"?>\n<!DOCTYPE cross-domain-policy SYSTEM '
@@ -131,12 +132,6 @@ def test_requests_go_on_as_ever(serve):
 
 
 # -- a port of its own ----------------------------------------------------------------------------
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

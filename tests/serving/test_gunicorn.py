@@ -17,6 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from ..ports import free_port
 from .support import (
     FOLDER,
     HANDSHAKE,
@@ -25,7 +26,6 @@ from .support import (
     Poller,
     Process,
     client,
-    free_port,
     leave_a_waiting_poll,
     open_websocket,
     process,

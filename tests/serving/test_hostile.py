@@ -28,6 +28,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ..ports import free_port
+
 APP = Path(__file__).with_name('hostile_app.py')
 ROOT = APP.parents[2]
 PATIENCE = 5.0  # seconds that anything at all may take
@@ -186,9 +188,7 @@ class Server:
     """The application in its own process, and the clients one test has."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.origin = f'http://127.0.0.1:{self.port}'
         self.log = folder / 'stderr'
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
@@ -234,7 +234,10 @@ class Server:
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)
         try:
             connection.request('GET', path, headers={'Connection': 'close'})
-            return json.loads(connection.getresponse().read())
+            response = connection.getresponse()
+            body = response.read()
+            assert response.status == 200, (response.status, body)
+            return json.loads(body)
         finally:
             connection.close()
 

@@ -18,8 +18,9 @@ from geventio.serving.httpd import Server as HTTPServer
 from geventio.serving.running import shut_down
 
 from ..conftest import TIMEOUT
+from ..ports import free_port
 from ..waiting import until
-from .support import FOLDER, HANDSHAKE, Poller, free_port, process
+from .support import FOLDER, HANDSHAKE, Poller, process
 
 OUTSIDE = {'X-Forwarded-For': '192.0.2.1', 'X-Forwarded-Proto': 'https',
            'X-Forwarded-Host': 'chat.example', 'X-Forwarded-Prefix': '/app'}

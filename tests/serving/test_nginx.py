@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from ..ports import free_port
 from ..tools import unable
 from .support import (
     HANDSHAKE,
@@ -18,7 +19,6 @@ from .support import (
     Poller,
     Process,
     client,
-    free_port,
     open_websocket,
     process,
     served,

@@ -12,7 +12,8 @@ import pytest
 
 from geventio.serving import patching
 
-from .support import PATIENCE, ROOT, Poller, free_port, process
+from ..ports import free_port
+from .support import PATIENCE, ROOT, Poller, process
 
 PATCH = 'from gevent import monkey; monkey.patch_all()\n'
 CHECK = """

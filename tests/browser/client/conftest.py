@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ...clients.harness import free_port, install_clients, node
+from ...clients.harness import install_clients, node
+from ...ports import free_port
 from ...tools import MissingToolError, unable
 from ..served import PATIENCE, Served
 from .app import KINDS
