@@ -1,7 +1,9 @@
 """The auction page, used by several people at headless Chromium."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -10,10 +12,24 @@ from ..served import Served
 from .hands import tab_to
 from .people import enter, texts, wait_for_texts
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(120)
 
+LATE = "document.querySelector('#clock.late')"
 SOLD = "document.querySelector('#stamp').checkVisibility()"
+LEFT = 'state.ends_at - clock() - ahead'
 HARD = "document.querySelector('#quick button').getAttribute('aria-disabled')"
+
+
+@pytest.fixture
+def changing_site() -> Iterator[Served]:
+    """The site with a clock that `set_forward` moves."""
+    running = Served('tests.browser.demo.auction_site', '{port}')
+    yield running
+    running.stop()
+
+
+def set_forward(site: Served, seconds: int) -> None:
+    urlopen(f'{site.url}forward/{seconds}', data=b'', timeout=10).close()
 
 
 def come(browser: Browser, site: Served, nickname: str, **options: object) -> Page:
@@ -38,8 +54,8 @@ def write_amount(page: Page, amount: str) -> None:
 
 
 def test_two_people_bid_until_the_hammer_falls(
-        browser: Browser, site: Served, pictures: Path) -> None:
-    ann, bob = come(browser, site, 'Ann'), come(browser, site, 'Bob')
+        browser: Browser, changing_site: Served, pictures: Path) -> None:
+    ann, bob = (come(browser, changing_site, name) for name in ('Ann', 'Bob'))
     for page in (ann, bob):
         wait_for_texts(page, '#lot-name', ['Transistor radio'])
         wait_for_texts(page, '#price', ['€40'])
@@ -59,25 +75,32 @@ def test_two_people_bid_until_the_hammer_falls(
         wait_for_texts(page, '#bids .number', ['€70', '€45', '€40'])
         wait_for_texts(page, '#price', ['€70'])
     # the clocks of the two pages agree, as both follow the server's
-    left = [page.evaluate('state.ends_at - clock() - ahead') for page in (ann, bob)]
+    left = [page.evaluate(LEFT) for page in (ann, bob)]
     assert 35 < min(left) <= max(left) <= 45
     assert max(left) - min(left) < 2
     bob.view(1280, 940)
     bob.screenshot(pictures / 'auction.png')
 
-    wait = 60
-    bob.wait_for("document.querySelector('#clock.late')", wait)
-    bob.wait_for("document.querySelector('#call').textContent === 'Going once …'", wait)
+    # the seconds before each change go by as they do for people
+    assert not bob.evaluate(LATE)
+    set_forward(changing_site, int(bob.evaluate(LEFT) - 15))
+    bob.wait_for(LATE)
+    wait_for_texts(bob, '#call', ['Any more bids?'])
+    set_forward(changing_site, int(bob.evaluate(LEFT) - 10))
+    wait_for_texts(bob, '#call', ['Going once …'])
     bid(bob, '€75')  # late: everybody gets time to answer
-    assert bob.evaluate('state.ends_at - clock() - ahead') > 13
+    assert bob.evaluate(LEFT) > 13
+    set_forward(changing_site, 11)
+    assert not bob.evaluate(SOLD)
     for page in (ann, bob):
-        page.wait_for(SOLD, wait)
+        page.wait_for(SOLD)
     wait_for_texts(ann, '#call', ['Sold to Bob.'])
     wait_for_texts(bob, '#call', ['Sold to you. Congratulations!'])
     assert ann.evaluate(HARD) == bob.evaluate(HARD) == 'true'
     assert ann.evaluate("document.querySelector('#news').textContent") == \
         'Transistor radio is sold to Bob for €75.'
     wait_for_texts(ann, '#catalogue li:first-child .result', ['€75 · Bob'])
+    set_forward(changing_site, 6)
     for page in (ann, bob):
         wait_for_texts(page, '#lot-name', ['Rangefinder camera'])
         assert not page.evaluate(SOLD)
