@@ -22,7 +22,7 @@ from werkzeug.debug import DebuggedApplication
 from geventio.extension import cli
 
 from ..ports import free_port
-from ..serving.support import HANDSHAKE, PATIENCE, Poller, client, trusting
+from ..serving.support import HANDSHAKE, PATIENCE, Poller, await_end, client, trusting
 from ..tools import unable
 from .programs import PATCHES, Program, program, touch, write
 
@@ -99,7 +99,7 @@ def test_the_real_server(flask_run, before, number):
         with client(running.url) as peer:
             assert peer.transport() == 'websocket'
             running.send(number)
-            peer.wait()
+            await_end(peer)
         assert running.ended(PATIENCE) == 0
         lines = running.clean_log()
         assert lines.count(f' * Running on {running.url}') == 1

@@ -347,6 +347,11 @@ def client(url: str, transports: list[str] | None = None, *, verify: bool | str 
                 peer.eio.ws.shutdown()
 
 
+def await_end(peer: Any) -> None:
+    """Wait until the server has ended a client: its own ``wait`` takes a second more."""
+    peer.eio.wait()
+
+
 def open_websocket(websocket: Any) -> Any:
     """Join the main namespace over a WebSocket of the ``websockets`` package."""
     assert websocket.recv(PATIENCE)[:1] == '0'

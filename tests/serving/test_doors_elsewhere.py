@@ -104,7 +104,7 @@ def test_a_websocket_and_a_stream(
 def test_polls_and_responses_that_end(
     kind: str, tmp_path: Path, certificate: Any  # noqa: F811
 ) -> None:
-    options = {'ping_interval': 0.5, 'response_limit': 50}
+    options = {'ping_interval': 0.3, 'response_limit': 50}
     with server_of(kind, tmp_path, certificate, **options) as server, \
             contextlib.ExitStack() as stack:
         def ask(method: str, what: str, body: str | None = None) -> http.client.HTTPResponse:

@@ -25,6 +25,7 @@ from .support import (
     UPGRADE,
     Poller,
     Process,
+    await_end,
     client,
     leave_a_waiting_poll,
     open_websocket,
@@ -143,7 +144,7 @@ def test_our_worker_ends_within_its_bound_when_a_handler_hangs(tmp_path: Path) -
     with gunicorn(tmp_path, OWN, hang=600) as running:
         with client(running.url) as peer:
             running.send(signal.SIGTERM)
-            peer.wait()
+            await_end(peer)
         assert running.ended(BOUND) == 0
         assert '1 handlers' in running.log
         assert 'Traceback' not in running.log

@@ -38,6 +38,7 @@ from .support import (
     Poller,
     Process,
     UnixConnection,
+    await_end,
     client,
     create_app,
     open_websocket,
@@ -342,7 +343,7 @@ class Guests:
         with pytest.raises(ConnectionClosed) as caught:
             self.websocket.recv(PATIENCE)
         received = caught.value.rcvd
-        self.upgraded.wait()
+        await_end(self.upgraded)
         seen = [answer, received and received.code, self.upgraded.connected, self.silent.recv(1)]
         self._stack.close()
         self.poller.close()
