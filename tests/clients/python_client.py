@@ -26,11 +26,19 @@ sys.setswitchinterval(1)
 Payload.max_decode_packets = 1000
 
 PATIENCE = 5.0  # seconds that any one thing may take
+RETURNING = 30.0  # seconds until a server that is started anew has let the client in
 LARGE = 100 * 1024
 TEXTS = (
     'é', '€', '😀', 'Ã©', '\u2028 \u2029', '"', "'", '\\', '\\n', 'a\nb\r\nc', '\x00\x1e\x85', '',
 )
 BLOBS = (b'\x00\x01\xff', {'a': [b'one', {'b': b'two'}]}, b'', [[bytes(range(256))]])
+
+
+class Client(socketio.Client):
+    """The client, as patient when it comes back as at first: it would wait for one second."""
+
+    def connect(self, url: str, **options: Any) -> None:
+        super().connect(url, **{'wait_timeout': PATIENCE, **options})
 
 
 class Peer:
@@ -39,7 +47,7 @@ class Peer:
     def __init__(self, settings: dict[str, Any], **options: Any) -> None:
         self.settings = settings
         self.url = f'http://127.0.0.1:{settings["port"]}'
-        self.client = socketio.Client(
+        self.client = Client(
             serializer=settings.get('serializer', 'default'), **{'reconnection': False, **options}
         )
         self._heard: dict[tuple[str, str], queue.Queue[tuple[Any, ...]]] = {}
@@ -54,7 +62,7 @@ class Peer:
             self.url,
             namespaces=spaces,
             transports=self.settings['transports'],
-            **{'wait_timeout': PATIENCE, **options},
+            **options,
         )
         return self
 
@@ -68,9 +76,10 @@ class Peer:
         heard = self._heard.setdefault((namespace, event), queue.Queue())
         self.client.on(event, lambda *args: heard.put(args), namespace=namespace)
 
-    def next(self, event: str, namespace: str = '/') -> tuple[Any, ...]:
+    def next(self, event: str, namespace: str = '/', patience: float = PATIENCE
+             ) -> tuple[Any, ...]:
         """The arguments of the next event of that name."""
-        return self._heard[namespace, event].get(timeout=PATIENCE)
+        return self._heard[namespace, event].get(timeout=patience)
 
     def ask(self, event: str, *args: Any, namespace: str = '/') -> Any:
         """The answer to an event that wants one."""
@@ -235,7 +244,7 @@ def restart(settings: dict[str, Any]) -> None:
     say({'state': 'ready'})
     same(len(peer.next('disconnect')), 1)
     say({'state': 'lost'})
-    peer.next('welcome')
+    peer.next('welcome', patience=RETURNING)
     same(peer.ask('echo', b'back'), b'back')
     peer.leave()
 

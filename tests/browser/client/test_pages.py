@@ -65,9 +65,16 @@ def test_a_proxy_without_websockets(page: Page, stage: Stage, request: pytest.Fi
                                     upgrades: str) -> None:
     """Another origin with CORS headers is polled, one without them by scripts."""
     ports: Ports = request.getfixturevalue(f'{server}_ports')
-    told = arrive(page, stage.proxy(ports[kind], upgrades).port)
+    told = arrive(page, stage.proxy(ports[kind], upgrades).port, connectTimeout=2000)
     assert told['transport'] == transport
     assert told['answer'].startswith('ArrayBuffer(2) 1 2')
+    stage.tidy()
+
+
+def test_a_proxy_without_websockets_for_who_sets_nothing(page: Page, stage: Stage,
+                                                         geventio_ports: Ports) -> None:
+    told = arrive(page, stage.proxy(geventio_ports['plain'], 'hang').port)
+    assert told['transport'] == 'polling'
     assert told['seconds'] < 10
     stage.tidy()
 

@@ -24,7 +24,7 @@ PAGE = """<!doctype html><title>2010</title><body><script>
 </script>"""
 
 app = Flask(__name__)
-socketio = SocketIO(app, dialects=['sio06'], polling_duration=1, ping_interval=1)
+socketio = SocketIO(app, dialects=['sio06'], polling_duration=0.5, ping_interval=0.5)
 
 
 @app.get('/socket')

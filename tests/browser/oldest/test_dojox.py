@@ -96,7 +96,7 @@ def test_the_push_of_the_tutorial(page: Page) -> None:
 
 
 def test_idle_for_several_heartbeats_and_polls(page: Page) -> None:
-    page.evaluate('new Promise((resolve) => setTimeout(resolve, 3500))')
+    page.evaluate('new Promise((resolve) => setTimeout(resolve, 2500))')
     assert len(page.evaluate('ids')) == 1
     assert ask(page, 'still here') == 'still here'
 

@@ -35,7 +35,7 @@ CONNECT = """
     window.socket = new io.Socket(location.hostname, {{
       port: {port}, transports: ['{name}'], rememberTransport: false,
       // The one that cannot see the end of a response; every other is told of it.
-      transportOptions: {{ htmlfile: {{ timeout: 3000 }} }} }});
+      transportOptions: {{ htmlfile: {{ timeout: 2000 }} }} }});
     socket.on('connect', () => told.push('connect'));
     socket.on('disconnect', () => told.push('disconnect'));
     socket.on('message', (message) => heard.push(message));
@@ -82,7 +82,7 @@ def test_the_push_of_the_tutorial(page: Page) -> None:
 
 
 def test_idle_for_several_heartbeats_and_polls(page: Page) -> None:
-    page.evaluate('new Promise((resolve) => setTimeout(resolve, 3500))')
+    page.evaluate('new Promise((resolve) => setTimeout(resolve, 2500))')
     assert page.evaluate('told') == []
     assert ask(page, 'still here') == 'still here'
 

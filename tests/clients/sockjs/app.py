@@ -20,14 +20,16 @@ CLIENT = FOLDER / 'node_modules' / 'sockjs-client' / 'dist'
 #: Small enough that streams end several times in a trial.
 RESPONSE_LIMIT = 20_000
 #: Short, because a script cannot be given up: its poll is held until a heartbeat answers it.
-PING_INTERVAL = 3
+PING_INTERVAL = 0.5
+#: Short as well: until then a client that left between two polls is expected back.
+DISCONNECT_DELAY = 2
 
 
 def create_app(port: int) -> tuple[Flask, SocketIO]:
     app = Flask(__name__)
     socketio = SocketIO(
         app, dialects=['sockjs'], sockjs_client_url='/sockjs.js', response_limit=RESPONSE_LIMIT,
-        ping_interval=PING_INTERVAL,
+        ping_interval=PING_INTERVAL, disconnect_delay=DISCONNECT_DELAY,
         cors_allowed_origins=[f'http://127.0.0.1:{port}', f'http://localhost:{port}'])
     names: dict[str, str] = {}
     reasons: defaultdict[str, AsyncResult] = defaultdict(AsyncResult)
