@@ -75,7 +75,7 @@ def test_idle(node_path: str, start_server: StartServer, transport: str) -> None
     """An idle client lives on heartbeats, or on polls that are let go."""
     server = start_server(ping_interval=0.3, ping_timeout=1.2, polling_duration=0.4,
                           disconnect_delay=1, **OPTIONS)
-    with driver(command(node_path, transport, server.port, act='idle', stay=4000)) as running:
+    with driver(command(node_path, transport, server.port, act='idle', stay=2500)) as running:
         problem = outcome_of(running.line())
     assert problem is None, problem
     assert 'Traceback' not in server.log_text()

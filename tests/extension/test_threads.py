@@ -241,7 +241,6 @@ def test_a_server_in_a_thread_and_after_its_end(app):
     def connect():
         join_room('all')
 
-    serving = threading.Thread(target=socketio.run, args=(app,), kwargs={'port': 0})
     for _ in range(2):  # a second thread may serve when the first one has ended
         serving = threading.Thread(target=socketio.run, args=(app,), kwargs={'port': 0})
         serving.start()
@@ -252,6 +251,7 @@ def test_a_server_in_a_thread_and_after_its_end(app):
         socketio.emit('hello', to='all')
         assert client.event() == ['hello']
         socketio.stop()
+        assert client.ended() == []
         serving.join(TIMEOUT)
         assert not serving.is_alive()
         socketio.emit('nobody hears')
