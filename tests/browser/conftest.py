@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .cdp import Browser, launch
+from .cdp import Browser, Page, launch
 
 
 @pytest.fixture(scope='module')
@@ -34,6 +34,21 @@ def browser(chromium: Browser) -> Iterator[Browser]:
         if page not in before:
             page.close()
             errors += page.errors
+    assert errors == []
+
+
+@pytest.fixture(scope='module')
+def _tab(chromium: Browser) -> Page:
+    return chromium.new_page('about:blank')
+
+
+@pytest.fixture
+def tab(_tab: Page) -> Iterator[Page]:
+    """A page for tests that leave nothing behind but a document: one for the whole module."""
+    yield _tab
+    errors = _tab.errors.copy()
+    _tab.errors.clear()
+    _tab.goto('about:blank')
     assert errors == []
 
 

@@ -28,10 +28,10 @@ def script(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=['websocket', 'polling', 'jsonp'])
-def page(browser: Browser, server: str, script: str, request: pytest.FixtureRequest) -> Page:
+def page(tab: Page, server: str, script: str, request: pytest.FixtureRequest) -> Page:
     """A page of the application; `open(nsp, options)` connects with the transport under test."""
-    page = browser.new_page(f'{server}script/{script}')
-    page.evaluate(f"""
+    tab.goto(f'{server}script/{script}')
+    tab.evaluate(f"""
         window.transport = {json.dumps(request.param)};
         window.open = (nsp, options) => io(nsp, {{transports: [transport], ...options}});
         window.next = (socket, event) => new Promise((resolve) => socket.once(event, resolve));
@@ -39,7 +39,7 @@ def page(browser: Browser, server: str, script: str, request: pytest.FixtureRequ
             item instanceof ArrayBuffer ? [...new Uint8Array(item)].join(' ') : item)));
         null
     """)
-    return page
+    return tab
 
 
 def test_connects(page: Page) -> None:

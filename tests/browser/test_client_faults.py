@@ -14,7 +14,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from ..ports import free_port
-from .cdp import Browser, Page
+from .cdp import Page
 
 CLIENT = (Path(__file__).parents[2] / 'static' / 'geventio.min.js').read_text()
 
@@ -63,14 +63,14 @@ def accept(connection: ServerConnection) -> None:
 
 
 @pytest.fixture
-def blank(browser: Browser) -> Page:
+def blank(tab: Page) -> Page:
     """A page that has the client and nothing else."""
     with scripted(accept) as url:
-        page = browser.new_page(url)
-    page.evaluate("""
+        tab.goto(url)
+    tab.evaluate("""
         window.next = (socket, event) => new Promise((resolve) => socket.once(event, resolve)); null
     """)
-    return page
+    return tab
 
 
 MALFORMED = {
