@@ -1,13 +1,13 @@
 """The whiteboard page, used by several people at headless Chromium."""
 from __future__ import annotations
 
-import json
+import time
 from math import cos, pi, sin
 from pathlib import Path
 
 import pytest
 
-from ..cdp import Browser, Page
+from ..cdp import TIMEOUT, Browser, Page
 from ..served import Served
 from .hands import drag, key, swipe, tab_to
 from .people import enter, wait_for_texts
@@ -53,10 +53,11 @@ def strokes(page: Page) -> list[list[object]]:
 
 
 def wait_until_same(*pages: Page) -> None:
-    """Until every page has the strokes that the first one has."""
-    wanted = json.dumps(strokes(pages[0]))
-    for page in pages[1:]:
-        page.wait_for(f'JSON.stringify({STROKES}) === JSON.stringify({wanted})')
+    """Until every page has the same strokes; a stroke may still be on its way to any of them."""
+    deadline = time.monotonic() + TIMEOUT
+    while any(strokes(page) != strokes(pages[0]) for page in pages[1:]):
+        assert time.monotonic() < deadline, [strokes(page) for page in pages]
+        time.sleep(0.02)  # each page can be waited for, but not two at once
 
 
 def ink(page: Page, share: tuple[float, float]) -> list[int]:
