@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConnectionRefusedError
 from ..protocol.socketio import ACK
 from .load import done, waits
+from .session import OVERLOADED
 
 if TYPE_CHECKING:
     from .socket import Socket
@@ -73,6 +74,8 @@ class Event:
     def held(self) -> bool:
         """Whether its client has other handlers at work, and this one may not run yet."""
         client = self.socket.client
+        if client.session.closed == OVERLOADED:
+            return True  # it came behind the one that was too much
         if self.load is not False or client.load is None or client.load.admit(self):
             return False
         if not client.load.hold(self, self.size):

@@ -35,7 +35,7 @@ class Workers:
     """
 
     __slots__ = ('_base', '_hub', '_idle', '_line', '_pace', '_planned', '_running',
-                 '_until', 'total')
+                 '_serving', '_until', 'total')
 
     def __init__(self, pace: Callable[[], None]) -> None:
         self._hub = get_hub()
@@ -44,6 +44,7 @@ class Workers:
         self._line: deque[Any] = deque()
         self._pace = pace
         self._planned = False
+        self._serving = False
         self._running: Any = None  # the job of the line that runs
         self._until = 0.0
         self.total = 0
@@ -95,8 +96,14 @@ class Workers:
         self._serve()
 
     def _serve(self) -> None:
-        """Have workers run what is in line."""
+        """Have workers run what is in line.
+
+        What is sent meanwhile may fail and end a session, which catches up in its turn: then
+        nothing is sent further in.
+        """
         line = self._line
+        outermost = not self._serving
+        self._serving = True
         try:
             while line:
                 self._until = monotonic() + READING
@@ -104,10 +111,11 @@ class Workers:
                 waiting, self._running = self._running, None
                 if waiting is not None:
                     waiting.waits()
-                if line:
+                if line and outermost:
                     self._pace()
         finally:
             self._running = None
+            self._serving = not outermost
             if line and not self._planned:  # a job has ended the program, or tries to
                 self._planned = True
                 self._hub.loop.run_callback(self._turn)

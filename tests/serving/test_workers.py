@@ -188,6 +188,21 @@ def test_a_long_line_is_paced(workers, log):
     assert log == ['a', 'pace', 'b', 'pace', 'c']
 
 
+def test_whoever_catches_up_while_sending_does_not_send(log):
+    def pace():
+        log.append('pace')
+        workers.catch_up()  # a send has failed, and a session ends
+
+    workers = Workers(pace)
+    line_up(workers, *[Job(log, number, lambda: gevent.sleep(0)) for number in range(5)])
+    gevent.sleep(0)
+    assert log == [0, '0 waits', 'pace', 1, '1 waits', 2, '2 waits', 3, '3 waits', 4, '4 waits']
+    line_up(workers, Job(log, 'a', lambda: gevent.sleep(0)), Job(log, 'b'))
+    gevent.sleep(0)
+    assert log[-4:] == ['a', 'a waits', 'pace', 'b']
+    until(lambda: not workers.busy)
+
+
 def test_an_event_is_held_when_another_of_its_client_waits(workers, log):
     client = Client()
     busy = Job(log, 'a', lambda: setattr(client, 'load', object()), client)
@@ -234,15 +249,18 @@ def test_events_of_one_segment_keep_to_the_limit(serve):
     pair.close()
 
 
-def test_events_of_one_segment_are_bounded(serve):
+def test_events_of_one_segment_are_bounded(serve, caplog):
     server, pair = serve(max_handlers=2, max_waiting_size=100)
     go, started, reasons = Event(), [], []
     server.on('wait', lambda sid: started.append(sid) or go.wait())
     server.on('disconnect', lambda sid, reason: reasons.append(reason))
     assert b'too many events' in pair.ask(masked('42["wait"]') * 30)
     assert reasons == ['too many events']
+    assert caplog.text.count('max_waiting_size') == 1
     assert len(started) == 2
     go.set()
+    until(lambda: not server.stats()['handlers'])
+    assert len(started) == 2 + 100 // 10  # those that could wait, and none behind them
     pair.close()
 
 
