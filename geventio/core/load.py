@@ -37,7 +37,7 @@ class Load:
         job.load = self
         self._running += 1
 
-    def put(self, job: Any, size: int, start: Callable[[Any], Any]) -> bool:
+    def put(self, job: Any, size: int, start: Callable[[Any], None]) -> bool:
         """Start a job, now or when its turn comes; False if it cannot even wait."""
         if self.admit(job):
             start(job)
@@ -91,9 +91,10 @@ def begin(owner: Any, job: Any, size: int, start: Callable[[Any], None], config:
 
 
 def waits(owner: Any, job: Any, config: Config) -> None:
-    """A job was started and is not over, the first of this owner: from now on they count."""
-    owner.load = load = Load(config)
-    load.count(job)
+    """A job was started uncounted and is not over: from now on the owner's jobs count."""
+    if owner.load is None:
+        owner.load = Load(config)
+    owner.load.count(job)
 
 
 def done(job: Any) -> None:

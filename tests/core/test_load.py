@@ -10,7 +10,7 @@ from gevent.event import Event
 
 from geventio import EngineServer, Server
 from geventio.config import Config
-from geventio.core.load import Load, begin, done
+from geventio.core.load import Load, begin, done, waits
 
 from ..waiting import until
 
@@ -72,6 +72,18 @@ def test_one_at_a_time():
     for job in jobs:
         begin(owner, job, 10, run, config(async_handlers=False))
     assert log == [0]
+
+
+def test_a_job_that_turns_out_to_wait_counts_beside_the_others():
+    owner, log = Owner(), []
+    options = config(max_handlers=2)
+    first, second = Job(0, log), Job(1, log)
+    begin(owner, first, 10, run, options)
+    waits(owner, second, options)
+    begin(owner, Job(2, log, waits=False), 10, run, options)
+    assert log == [0]
+    first.end()
+    assert log == [0, 2]
 
 
 def test_what_waits_is_bounded_in_bytes():
