@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from hashlib import md5
 
 from ..errors import FrameError, HTTPError
-from .http import response
+from .replies import response
 from .websocket import Close, CloseCode, Event
 
 #: Bytes of a hixie-76 request behind its head. No header announces them.

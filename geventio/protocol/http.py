@@ -1,10 +1,10 @@
-"""Strict HTTP/1.1 messages: the request head in, the reply out.
+"""Strict HTTP/1.1 request heads.
 
-What lives here: a pure parser for request heads and query strings, and a writer of whole replies
-and of the heads of those that go on (RFC 9110, RFC 9112). Chunked bodies live in ``chunks``. It
-serves the server's own paths only, inside an event-loop callback, so it is built to be fast on the
-heads browsers send and to refuse, rather than to repair, everything else: a request that two
-readers could understand differently is answered with an error and its connection ends.
+What lives here: a pure parser for request heads and query strings (RFC 9110, RFC 9112). Chunked
+bodies live in ``chunks``, the grammar of header fields in ``fields``, what is answered in
+``replies``. It serves the server's own paths only, inside an event-loop callback, so it is built to
+be fast on the heads browsers send and to refuse, rather than to repair, everything else: a request
+that two readers could understand differently is answered with an error and its connection ends.
 
 What must not live here: sockets, clocks, WSGI, routing and any knowledge of sessions.
 """
@@ -12,12 +12,12 @@ What must not live here: sockets, clocks, WSGI, routing and any knowledge of ses
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from functools import lru_cache
-from http import HTTPStatus
 from urllib.parse import unquote_plus
 
-from geventio.errors import HTTPError
+from ..errors import HTTPError
+from .fields import NAMES, is_token
 
 #: Bytes of a request head, request line included, up to but excluding its final CRLFCRLF.
 MAX_HEAD_SIZE = 16_384
@@ -39,31 +39,12 @@ LINE_SIZE = 200
 #: Digits of a Content-Length; 18 decimal digits fit a signed 64-bit integer everywhere.
 MAX_LENGTH_DIGITS = 18
 
-# Every byte that may stand between two CRLFs: tab, visible ASCII, space, obs-text (RFC 9110 5.5).
-_LEGAL = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _is_legal = re.compile(r'[\t\x20-\x7e\x80-\xff]*').fullmatch
-_is_token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch  # RFC 9110 section 5.6.2
 _is_host = re.compile(r"[0-9A-Za-z._~%!$&'()*+,;=:\[\]\-]+").fullmatch  # RFC 3986 section 3.2
 _cookie_fields = re.compile(rb'\r\n[Cc][Oo][Oo][Kk][Ii][Ee]:([^\r]*)').findall
 _is_version = re.compile(r'HTTP/[0-9]\.[0-9]').fullmatch
 
 _METHODS = frozenset({'GET', 'POST', 'OPTIONS', 'HEAD', 'PUT', 'DELETE', 'PATCH'})
-
-# Names that usually come and go, as they are spelled. A hit spares the grammar check and lower().
-_NAMES = {
-    spelling: name.lower()
-    for name in (
-        'Host', 'Connection', 'User-Agent', 'Accept', 'Accept-Encoding', 'Accept-Language',
-        'Cache-Control', 'Pragma', 'Cookie', 'Origin', 'Referer', 'Content-Type', 'Content-Length',
-        'Content-Encoding', 'Upgrade', 'Sec-WebSocket-Key', 'Sec-WebSocket-Version',
-        'Sec-WebSocket-Extensions', 'Sec-WebSocket-Protocol', 'Sec-WebSocket-Accept',
-        'Sec-Fetch-Site', 'Sec-Fetch-Mode', 'Sec-Fetch-Dest', 'sec-ch-ua', 'sec-ch-ua-mobile',
-        'sec-ch-ua-platform', 'Priority', 'DNT', 'X-Forwarded-For', 'X-Forwarded-Proto',
-        'X-Forwarded-Host', 'X-Real-IP', 'Set-Cookie', 'Vary', 'Access-Control-Allow-Origin',
-        'Access-Control-Allow-Credentials', 'X-Content-Type-Options',
-    )
-    for spelling in (name, name.lower())
-}  # fmt: skip
 
 # Fields whose repetition could make two readers disagree; any other repetition is joined.
 _SINGLE = frozenset({
@@ -160,7 +141,7 @@ def _request_line(first: bytes) -> tuple[str, str, str, str, str]:
     if len(parts) != 3:
         raise HTTPError(400, 'bad request line')
     method, target, version = parts
-    if method not in _METHODS and _is_token(method) is None:
+    if method not in _METHODS and is_token(method) is None:
         raise HTTPError(400, 'bad method')
     if version != 'HTTP/1.1' and version != 'HTTP/1.0':
         if _is_version(version) is None:
@@ -188,10 +169,10 @@ class _Lines(dict[bytes, tuple[str, str]]):
         if not text.isprintable() and _is_legal(text) is None:
             raise HTTPError(400, 'control character in header')
         name, colon, value = text.partition(':')
-        key = _NAMES.get(name)
+        key = NAMES.get(name)
         if key is None:
             # Also refuses obs-fold and blanks before the colon: no blank is part of a token.
-            if _is_token(name) is None:
+            if is_token(name) is None:
                 raise HTTPError(400, 'bad header name')
             key = name.lower()
         if not colon:
@@ -335,73 +316,3 @@ def parse_query(
             raise HTTPError(400, 'repeated ' + name)
     fields.pop('', None)
     return fields
-
-
-_KEEP_ALIVE = 'Connection: keep-alive\r\n\r\n'
-_CLOSE = 'Connection: close\r\n\r\n'
-_OWN = frozenset({'content-length', 'transfer-encoding', 'connection'})
-_STATUS_LINES = {
-    status.value: f'HTTP/1.1 {status.value} {status.phrase}\r\n' for status in HTTPStatus
-}
-
-
-def response(
-    status: int,
-    headers: Sequence[tuple[str, str]] = (),
-    body: bytes = b'',
-    keep_alive: bool = True,
-) -> bytes:
-    """Write a whole reply as one piece: status line, fields, body.
-
-    Content-Length is added, also to a 204 (without it some browsers wait for a body), but never
-    to a 1xx, nor to a 304, where it would be that of another reply (RFC 9110 section 8.6).
-    Connection is added too, and may therefore only be given for a 1xx. A reply to HEAD needs an
-    empty ``body`` and ``keep_alive=False``.
-
-    :param status: a registered status code; its phrase is the registered one.
-    :param headers: (name, value) pairs, Latin-1.
-    :param body: must be empty for 1xx, 204 and 304.
-    :param keep_alive: False announces that the connection ends after this reply.
-    :raises ValueError: for an unknown status, a bad name or value (CR, LF, NUL, any control
-        character, not Latin-1), a field this function writes itself, or a body not allowed.
-    """
-    line = _STATUS_LINES.get(status)
-    if line is None:
-        raise ValueError(f'unknown status {status}')
-    interim = status < 200
-    if body and (interim or status == 204 or status == 304):
-        raise ValueError(f'a {status} has no body')
-    parts = [line]
-    for name, value in headers:
-        key = _NAMES.get(name)
-        if key is None:
-            if _is_token(name) is None:
-                raise ValueError(f'bad header name {name!r}')
-            key = name.lower()
-        if key in _OWN and not (interim and key == 'connection'):
-            raise ValueError(f'{name} is written by the server')
-        parts.append(f'{name}: {value}\r\n')
-    if interim:
-        parts.append('\r\n')
-    else:
-        if status != 304:
-            parts.append(f'Content-Length: {len(body)}\r\n')
-        parts.append(_KEEP_ALIVE if keep_alive else _CLOSE)
-    head = ''.join(parts).encode('latin-1')
-    lines = len(parts) if interim else len(parts) + 1
-    if head.translate(None, _LEGAL) != b'\r\n' * lines:
-        raise ValueError('control character in a header value')
-    return head + body
-
-
-def stream_head(headers: Sequence[tuple[str, str]], chunked: bool) -> bytes:
-    """The head of a 200 after which the connection ends, at the latest.
-
-    :param headers: (name, value) pairs, as for :func:`~geventio.protocol.http.response`.
-    :param chunked: whether the body comes in chunks; otherwise the end of the connection ends it.
-    :raises ValueError: a bad name or value, see there.
-    """
-    head = response(200, headers, keep_alive=False)
-    fields = head[:head.rindex(b'Content-Length: ')]
-    coding = b'Transfer-Encoding: chunked\r\n' if chunked else b''
-    return fields + coding + b'Connection: close\r\n\r\n'

@@ -19,7 +19,7 @@ from ..dialects.eio import BAD_REQUEST, UNKNOWN_SID, Refused, route
 from ..errors import HTTPError
 from ..protocol import deflate
 from ..protocol.handshake import check_handshake, refusal_headers
-from ..protocol.http import response
+from ..protocol.replies import response
 from ..protocol.websocket import FrameReader
 from ..transports.polling import PollingTransport
 from ..transports.upgrade import Probe

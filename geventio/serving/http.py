@@ -13,7 +13,8 @@ from typing import Any
 
 from ..errors import HTTPError
 from ..protocol.chunks import ChunkedBody
-from ..protocol.http import MAX_HEAD_SIZE, Request, parse_head, response
+from ..protocol.http import MAX_HEAD_SIZE, Request, parse_head
+from ..protocol.replies import response
 from .doors import Reading
 from .handshake import LoopHandshake
 from .loopexchange import Answering, LoopExchange

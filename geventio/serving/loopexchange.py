@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..protocol.chunks import chunk
-from ..protocol.http import LINE_SIZE, MAX_LINES, Request, parse_query, response, stream_head
+from ..protocol.http import LINE_SIZE, MAX_LINES, Request, parse_query
+from ..protocol.replies import response, stream_head
 from ..transports.streaming import StreamTransport
 from .exchange import HTML, NO_STORE, TEXT, Exchange
 from .handshake import LoopHandshake
