@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConnectionRefusedError
 from ..protocol.socketio import ACK
 from .load import done, waits
-from .session import OVERLOADED
 
 if TYPE_CHECKING:
     from .socket import Socket
@@ -72,10 +71,12 @@ class Event:
             done(self)
 
     def held(self) -> bool:
-        """Whether its client has other handlers at work, and this one may not run yet."""
+        """Whether it may not run: not yet, because its client has other handlers at work, or not
+        at all, because a handler of the same turn has put the client out."""
+        if self.socket.left is not None:
+            done(self)
+            return True
         client = self.socket.client
-        if client.session.closed == OVERLOADED:
-            return True  # it came behind the one that was too much
         if self.load is not False or client.load is None or client.load.admit(self):
             return False
         if not client.load.hold(self, self.size):

@@ -79,7 +79,10 @@ class Workers:
     # -- the line -------------------------------------------------------------------------------
 
     def line_up(self, event: Any) -> None:
-        """Run an event's handler when what can be read has been read; the caller is the hub."""
+        """Run an event's handler when what can be read has been read; the caller is the hub.
+
+        :param event: a job with ``socket``, ``held()`` and ``waits()``; see ``core.event.Event``.
+        """
         self._line.append(event)
         if not self._planned:
             self._planned = True
@@ -148,14 +151,13 @@ class Workers:
         next_job = line.popleft
         copy = self._base.copy
         while line:
-            job = next_job()
-            if job.socket.client.load is not None and job.held():
-                continue
-            self._running = job
-            try:
-                copy().run(job.run)
-            except Exception:
-                log.exception('a job failed')
+            job = self._running = next_job()
+            socket = job.socket
+            if socket.left is None and socket.client.load is None or not job.held():
+                try:
+                    copy().run(job.run)
+                except Exception:
+                    log.exception('a job failed')
             if self._running is not job:
                 return  # it has waited: others serve the line by now
             if getweakrefcount(me) or monotonic() > self._until:

@@ -3,7 +3,8 @@
 ``Outbox`` is the only caller of a socket's ``send`` for WebSocket frames. Pushing never blocks
 and never writes; one loop callback a turn takes every transport that has something and sends it,
 joined. Two rules keep a busy loop fair: broadcasts to many are sent in slices, so that the loop
-reads in between; and a turn that reads for long sends in between, as long as it has read.
+reads in between; and a turn that handles for long what it has read sends in between, as long as
+that took.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 #: Fewest sends of one broadcast between two looks at the loop.
 SLICE = 200
-#: Seconds a turn may read before it sends.
+#: Seconds a turn may handle what it has read before it sends.
 READING = 0.02
 
 _join = b''.join
@@ -68,7 +69,7 @@ class Outbox:
             self._plan()
 
     def pace(self) -> None:
-        """A reader has read and handled what came: send, if this turn has read for long."""
+        """Some of what came is handled, and there is more: send, if that has taken long."""
         if self._planned and (reading := monotonic() - self._since) > READING:
             self._cut()
             self._spend(reading)

@@ -68,7 +68,7 @@ class WebSocketTransport(Connection):
         text = None if reader is None else reader.lone_text(data)
         if text is None:
             self._feed(data)
-            self.runtime.pace()
+            self.runtime.pace()  # for pongs and the like; events are paced where they run
         else:
             self._receive(text)
         return None

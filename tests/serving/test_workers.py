@@ -34,6 +34,7 @@ class Job:
     """
 
     load = False
+    left = None
 
     def __init__(self, log, name, act=lambda: None, client=None):
         self.log = log
@@ -116,6 +117,30 @@ def test_whoever_waited_leaves_the_line_to_others(workers, log):
     gevent.sleep(0)
     assert log == ['a', 'a waits', 'b', 'b waits']
     until(lambda: not workers.busy)
+
+
+def test_what_is_done_in_the_place_of_a_held_event_may_wait_too(workers, log):
+    class Held(Job):
+        def held(self):
+            self.greenlet = getcurrent()
+            get_hub().switch()
+            return super().held()
+
+    held = Held(log, 'a')
+    held.left = 'put out'
+    line_up(workers, held, Job(log, 'b'))
+    gevent.sleep(0)
+    assert log == ['a waits', 'pace', 'b']
+
+    def go_on():
+        workers.line_up(Job(log, 'c'))
+        held.greenlet.switch()
+        assert log == ['a waits', 'pace', 'b', 'a is held']
+
+    in_loop(go_on)
+    gevent.sleep(0)
+    assert log == ['a waits', 'pace', 'b', 'a is held', 'c']
+    assert workers.busy == 0
 
 
 def test_a_job_of_its_own_comes_behind_the_line(workers, log):
@@ -262,6 +287,43 @@ def test_events_of_one_segment_are_bounded(serve, caplog):
     until(lambda: not server.stats()['handlers'])
     assert len(started) == 2 + 100 // 10  # those that could wait, and none behind them
     pair.close()
+
+
+@pytest.mark.parametrize('busy', [False, True])
+def test_an_event_behind_the_end_of_its_client_is_not_handled(serve, busy):
+    server, pair = serve()
+    (socket,) = server.namespace('/').rooms.sockets.values()
+    go, log = Event(), []
+    server.on('wait', lambda sid: go.wait())
+    server.on('leave', lambda sid: log.append('leave') or server.disconnect(sid))
+    server.on('say', lambda sid: log.append('say'))
+    server.on('disconnect', lambda sid, reason: log.append('disconnect'))
+    wait = masked('42["wait"]') if busy else b''
+    assert pair.ask(wait + masked('42["leave"]') + masked('42["say"]')) == b'\x81\x0241'
+    until(lambda: len(log) == 2)
+    assert log == ['leave', 'disconnect']
+    go.set()
+    until(lambda: not server.stats()['handlers'])
+    assert (socket.client.load is not None) == busy
+    assert not busy or socket.client.load._running == 0
+    pair.close()
+
+
+def test_an_event_of_who_was_put_out_in_the_same_turn_is_not_handled():
+    server, log = Server(), []
+    world = World(server, peers=2)
+    one, other = world.peers
+    server.on('kick', lambda sid: log.append('kick') or server.disconnect(other.socket.sid))
+    server.on('say', lambda sid: log.append('say'))
+
+    def read():
+        one.session.receive('42["kick"]')
+        other.session.receive('42["say"]')
+
+    in_loop(read)
+    gevent.sleep(0)
+    assert log == ['kick']
+    world.close()
 
 
 @pytest.mark.parametrize('farewell', [masked('41'), masked('1'), b'\x88\x80abcd'])
